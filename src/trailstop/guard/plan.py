@@ -1,0 +1,145 @@
+"""The guard: compare one complete read with the targets and say what would mend it.
+
+Level-triggered, idempotent, silent when content. A position without a trail is adopted, a
+bare one gets its stop, a late stop is moved to its target, surplus within a role goes
+loosest first and only once the best one covers, what is left on a flat leg is removed.
+Orders that are not ours are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from trailstop.domain.position import Leg, Position, Role
+from trailstop.engine.commands import (
+    AdoptPosition,
+    CancelStop,
+    Command,
+    EndEpoch,
+    LookUp,
+    MoveStop,
+    PlaceStop,
+)
+from trailstop.guard.protection import Target
+from trailstop.guard.snapshot import RestingStop, Snapshot
+
+
+def plan(targets: Mapping[Leg, Target], snapshot: Snapshot | None) -> tuple[Command, ...]:
+    """Commands that would make the exchange agree with the targets; () when it does.
+
+    `targets` are those of the snapshot's account. None is a read that failed or was
+    partial: it says nothing, so nothing is planned. Legs outside the snapshot's symbols,
+    and legs on which something happened since it was asked for, are left alone.
+    """
+    if snapshot is None:
+        return ()
+    stops: dict[Leg, list[RestingStop]] = {}
+    for stop in snapshot.stops:
+        stops.setdefault(stop.leg, []).append(stop)
+    commands: list[Command] = []
+    for leg in sorted({*targets, *snapshot.positions, *stops}):
+        if snapshot.symbols is None or leg.symbol in snapshot.symbols:
+            commands += _plan_leg(leg, targets.get(leg), snapshot, stops.get(leg, []))
+    return tuple(commands)
+
+
+def _plan_leg(
+    leg: Leg, target: Target | None, snapshot: Snapshot, stops: list[RestingStop]
+) -> Iterable[Command]:
+    position = snapshot.positions.get(leg)
+    if target is None:
+        return _untracked(leg, position, stops)
+    if snapshot.asked_at_ms < target.settled_ms or target.pending:
+        return ()
+    if target.unknown:
+        return [LookUp(leg, client_id) for client_id in target.unknown]
+    if position is None or position.side is not target.side:
+        return [EndEpoch(leg), *_orphans(stops)]
+    return [
+        *_working(target, position, stops),
+        *_backstop(target, position, stops),
+        *_leftovers(target, stops),
+    ]
+
+
+def _untracked(leg: Leg, position: Position | None, stops: list[RestingStop]) -> Iterable[Command]:
+    if position is not None:
+        return [AdoptPosition(leg, position)]
+    return _orphans(stops)
+
+
+def _orphans(stops: Iterable[RestingStop]) -> list[Command]:
+    """Remove what is ours on a leg that is proven flat, before it meets a new position."""
+    return [
+        _cancel(stop, "orphan")
+        for stop in stops
+        if stop.role is not Role.FOREIGN and not stop.triggered
+    ]
+
+
+def _cancel(stop: RestingStop, reason: str) -> CancelStop:
+    return CancelStop(stop.leg, stop.order_id, stop.client_id, stop.role, reason)
+
+
+def _of_role(target: Target, stops: list[RestingStop], role: Role) -> list[RestingStop]:
+    """Stops of this epoch in one role, tightest first."""
+    chosen = [
+        stop
+        for stop in stops
+        if stop.role is role and stop.side is target.side and stop.client_id.startswith(target.tag)
+    ]
+    return sorted(chosen, key=lambda stop: stop.price * target.side.sign, reverse=True)
+
+
+def _working(target: Target, position: Position, stops: list[RestingStop]) -> Iterable[Command]:
+    ours = _of_role(target, stops, Role.WORKING)
+    if target.closing or any(stop.triggered for stop in ours):
+        # A triggered stop's child is at work; the chase after 5 s has its own clock.
+        return
+    if not ours:
+        if target.working is not None:
+            yield PlaceStop(
+                target.leg, Role.WORKING, target.working, position.quantity, target.kind
+            )
+        return
+    best, *rest = ours
+    price = best.price
+    if target.working is not None and target.side.better(target.working, price):
+        price = target.working
+    if price != best.price or best.quantity != position.quantity:
+        # The surplus waits until one stop covers: it may be what covers now.
+        yield MoveStop(target.leg, price, best.price, position.quantity, target.kind)
+        return
+    for stop in reversed(rest):
+        yield _cancel(stop, "surplus")
+
+
+def _backstop(target: Target, position: Position, stops: list[RestingStop]) -> Iterable[Command]:
+    ours = _of_role(target, stops, Role.BACKSTOP)
+    foreign = any(
+        stop.role is Role.FOREIGN and stop.quantity is None and stop.side is target.side
+        for stop in stops
+    )
+    if target.closing or any(stop.triggered for stop in ours):
+        return
+    if not ours and not foreign and target.backstop is not None:
+        yield PlaceStop(target.leg, Role.BACKSTOP, target.backstop, position.quantity)
+    for stop in reversed(ours[1:]):
+        yield _cancel(stop, "surplus")
+
+
+def _leftovers(target: Target, stops: list[RestingStop]) -> Iterable[Command]:
+    """Stops of ours from an earlier epoch go once this epoch's own working stop rests."""
+    own = _of_role(target, stops, Role.WORKING)
+    if not any(_covers(stop, target.quantity) for stop in own if not stop.triggered):
+        return
+    for stop in stops:
+        old = stop.role is not Role.FOREIGN and not stop.client_id.startswith(target.tag)
+        if old and not stop.triggered:
+            yield _cancel(stop, "left over from an earlier position")
+
+
+def _covers(stop: RestingStop, quantity: Decimal) -> bool:
+    assert stop.quantity is not None, "a working stop has a size"
+    return stop.quantity >= quantity

@@ -1,0 +1,44 @@
+"""A complete, dated read of one account's legs, as the guard compares it with the targets."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from trailstop.domain.position import Leg, Position, Role
+from trailstop.domain.price import Side
+
+
+class RestingStop(Struct, frozen=True):
+    """One stop that rests on the exchange and can only reduce this side.
+
+    `quantity` is None for a whole-position stop. `triggered` is true from the trigger
+    until the child order is terminal: it still counts as coverage and cannot be cancelled.
+    """
+
+    leg: Leg
+    side: Side
+    order_id: str
+    client_id: str
+    role: Role
+    price: Decimal
+    quantity: Decimal | None
+    created_at_ms: int
+    triggered: bool = False
+
+
+class Snapshot(Struct, frozen=True):
+    """What the exchange holds for one account at one moment.
+
+    `asked_at_ms` is when the first request of the read was sent, exchange clock: nothing
+    after it is certain to be in the answer. `symbols` is None for a read of everything,
+    else only these were read. A read that failed is no Snapshot at all.
+    """
+
+    account: str
+    venue: str
+    asked_at_ms: int
+    positions: dict[Leg, Position]
+    stops: tuple[RestingStop, ...]
+    symbols: frozenset[str] | None = None

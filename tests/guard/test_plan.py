@@ -1,0 +1,256 @@
+"""The guard's plan: what one complete read of the exchange calls for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from trailstop.domain.position import Leg, Position, Role, StopKind
+from trailstop.domain.price import Side
+from trailstop.engine.commands import (
+    AdoptPosition,
+    CancelStop,
+    EndEpoch,
+    LookUp,
+    MoveStop,
+    PlaceStop,
+)
+from trailstop.guard.plan import plan
+from trailstop.guard.protection import Target
+from trailstop.guard.snapshot import RestingStop, Snapshot
+
+D = Decimal
+TWO = D(2)
+LEG = Leg("main", "binance", "BTCUSDT")
+OTHER = Leg("main", "binance", "ETHUSDT")
+TAG, OLD_TAG = "ts-inst-now-", "ts-inst-old-"
+LONG = Position(Side.LONG, D(100), D(2))
+SHORT = Position(Side.SHORT, D(100), D(2))
+TARGET = Target(LEG, Side.LONG, D(2), TAG, working=D(98), backstop=D(95), settled_ms=1_000)
+
+
+def stop(
+    price: int,
+    number: int = 1,
+    role: Role = Role.WORKING,
+    quantity: D | None = TWO,
+    *,
+    side: Side = Side.LONG,
+    tag: str = TAG,
+    triggered: bool = False,
+) -> RestingStop:
+    if role is Role.BACKSTOP:
+        quantity = None
+    name = f"{tag}{number}" if role is not Role.FOREIGN else f"by-hand-{number}"
+    return RestingStop(LEG, side, str(number), name, role, D(price), quantity, 500, triggered)
+
+
+BACKSTOP = stop(95, 9, Role.BACKSTOP)
+
+
+def read(*stops: RestingStop, position: Position | None = LONG, asked_ms: int = 2_000) -> Snapshot:
+    positions = {} if position is None else {LEG: position}
+    return Snapshot("main", "binance", asked_ms, positions, stops)
+
+
+def cancel(which: RestingStop, reason: str) -> CancelStop:
+    return CancelStop(LEG, which.order_id, which.client_id, which.role, reason)
+
+
+PLACE = PlaceStop(LEG, Role.WORKING, D(98), D(2), StopKind.INITIAL)
+PLACE_BACKSTOP = PlaceStop(LEG, Role.BACKSTOP, D(95), D(2))
+
+
+def move(price: int, previous: int, quantity: int = 2) -> MoveStop:
+    return MoveStop(LEG, D(price), D(previous), D(quantity), StopKind.INITIAL)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        pytest.param(read(stop(98), BACKSTOP), (), id="content"),
+        pytest.param(read(stop(99), BACKSTOP), (), id="a tighter stop is left alone"),
+        pytest.param(read(BACKSTOP), (PLACE,), id="a bare position gets its stop"),
+        pytest.param(read(stop(98)), (PLACE_BACKSTOP,), id="a missing backstop is placed"),
+        pytest.param(read(), (PLACE, PLACE_BACKSTOP), id="both are missing"),
+        pytest.param(read(stop(97), BACKSTOP), (move(98, 97),), id="a late stop is moved"),
+        pytest.param(
+            read(stop(98, quantity=D(1)), BACKSTOP), (move(98, 98),), id="a short stop is resized"
+        ),
+        pytest.param(
+            read(stop(98, quantity=D(3)), BACKSTOP), (move(98, 98),), id="an oversized one too"
+        ),
+        pytest.param(
+            read(stop(98, 1), stop(96, 2), stop(97, 3), BACKSTOP),
+            (cancel(stop(96, 2), "surplus"), cancel(stop(97, 3), "surplus")),
+            id="surplus goes loosest first",
+        ),
+        pytest.param(
+            read(stop(98, 1, quantity=D(1)), stop(97, 2), BACKSTOP),
+            (move(98, 98),),
+            id="surplus stays while the best one does not cover",
+        ),
+        pytest.param(
+            read(stop(98), BACKSTOP, stop(94, 8, Role.BACKSTOP)),
+            (cancel(stop(94, 8, Role.BACKSTOP), "surplus"),),
+            id="a second backstop goes",
+        ),
+        pytest.param(
+            read(stop(98), stop(94, 7, Role.FOREIGN, None)),
+            (),
+            id="a foreign whole-position stop is the backstop",
+        ),
+        pytest.param(
+            read(stop(98), BACKSTOP, stop(99, 7, Role.FOREIGN)), (), id="foreign is left alone"
+        ),
+        pytest.param(
+            read(stop(98, triggered=True), BACKSTOP), (), id="a triggered stop is at work"
+        ),
+        pytest.param(
+            read(stop(98), BACKSTOP, stop(90, 4, tag=OLD_TAG)),
+            (cancel(stop(90, 4, tag=OLD_TAG), "left over from an earlier position"),),
+            id="a stop of an earlier position goes once this one is covered",
+        ),
+        pytest.param(
+            read(stop(90, 4, tag=OLD_TAG), BACKSTOP),
+            (PLACE,),
+            id="and stays while it is all there is",
+        ),
+        pytest.param(
+            read(stop(98), BACKSTOP, position=None),
+            (EndEpoch(LEG), cancel(stop(98), "orphan"), cancel(BACKSTOP, "orphan")),
+            id="flat: the epoch ends and the orphans go",
+        ),
+        pytest.param(
+            read(stop(98, triggered=True), position=None),
+            (EndEpoch(LEG),),
+            id="flat: a triggered stop cannot be cancelled",
+        ),
+        pytest.param(
+            read(stop(98), stop(1, 7, Role.FOREIGN), position=SHORT),
+            (EndEpoch(LEG), cancel(stop(98), "orphan")),
+            id="turned round: another position",
+        ),
+        pytest.param(read(position=None, asked_ms=999), (), id="asked before our last write"),
+    ],
+)
+def test_a_long_that_wants_98_and_a_backstop_at_95(
+    snapshot: Snapshot, expected: tuple[object, ...]
+) -> None:
+    assert plan({LEG: TARGET}, snapshot) == expected
+
+
+def test_a_failed_read_plans_nothing() -> None:
+    assert plan({LEG: TARGET}, None) == ()
+
+
+def test_a_leg_with_a_write_under_way_is_left_alone() -> None:
+    assert plan({LEG: replace(TARGET, pending=True)}, read()) == ()
+
+
+def test_an_unknown_outcome_waits_for_its_look_up() -> None:
+    target = replace(TARGET, unknown=("ts-inst-now-3",))
+    assert plan({LEG: target}, read()) == (LookUp(LEG, "ts-inst-now-3"),)
+
+
+def test_a_closing_leg_gets_no_new_stop() -> None:
+    assert plan({LEG: replace(TARGET, closing=True)}, read()) == ()
+
+
+def test_a_leg_that_keeps_a_foreign_stop_gets_none_of_ours() -> None:
+    target = replace(TARGET, working=None, backstop=None)
+    assert plan({LEG: target}, read(stop(97, 7, Role.FOREIGN))) == ()
+
+
+def test_our_stop_rests_while_no_target_was_commanded() -> None:
+    target = replace(TARGET, working=None, backstop=None)
+    assert plan({LEG: target}, read(stop(97))) == ()
+
+
+def test_a_position_without_a_trail_is_adopted() -> None:
+    assert plan({}, read()) == (AdoptPosition(LEG, LONG),)
+
+
+def test_orphans_on_a_leg_without_a_trail_go_and_foreign_ones_stay() -> None:
+    foreign = stop(90, 7, Role.FOREIGN)
+    snapshot = read(stop(98), foreign, position=None)
+    assert plan({}, snapshot) == (cancel(stop(98), "orphan"),)
+
+
+def test_a_read_of_some_symbols_says_nothing_of_the_others() -> None:
+    snapshot = replace(read(position=None), symbols=frozenset({"ETHUSDT"}))
+    assert plan({LEG: TARGET}, snapshot) == ()
+
+
+def test_a_short_is_the_mirror() -> None:
+    target = replace(TARGET, side=Side.SHORT, working=D(102), backstop=D(105))
+    late = stop(103, side=Side.SHORT)
+    backstop = replace(BACKSTOP, side=Side.SHORT, price=D(105))
+    assert plan({LEG: target}, read(late, backstop, position=SHORT)) == (move(102, 103),)
+
+
+stops = st.lists(
+    st.builds(
+        stop,
+        st.integers(90, 99),
+        st.integers(1, 50),
+        st.sampled_from(list(Role)),
+        st.sampled_from([D(1), D(2), D(3)]),
+        tag=st.sampled_from([TAG, OLD_TAG]),
+        triggered=st.booleans(),
+    ),
+    max_size=6,
+    unique_by=lambda resting: resting.client_id,
+)
+
+
+@given(stops, st.booleans())
+def test_foreign_orders_are_never_touched_and_cover_is_never_taken_away(
+    resting: list[RestingStop], has_position: bool
+) -> None:
+    snapshot = read(*resting, position=LONG if has_position else None)
+    commands = plan({LEG: TARGET}, snapshot)
+    cancelled = {command.client_id for command in commands if isinstance(command, CancelStop)}
+    assert not cancelled & {order.client_id for order in resting if order.role is Role.FOREIGN}
+    assert not cancelled & {order.client_id for order in resting if order.triggered}
+    if has_position and any(
+        command.role is Role.WORKING for command in commands if isinstance(command, CancelStop)
+    ):
+        left = [o for o in resting if o.role is Role.WORKING and o.client_id not in cancelled]
+        assert any(o.quantity is not None and o.quantity >= 2 for o in left)
+
+
+@given(stops)
+def test_a_plan_that_was_carried_out_leaves_nothing_to_do(resting: list[RestingStop]) -> None:
+    resting = [
+        order for order in resting if not order.triggered and order.client_id.startswith(TAG)
+    ]
+    for _ in range(8):
+        commands = plan({LEG: TARGET}, read(*resting))
+        if not commands:
+            return
+        for number, command in enumerate(commands):
+            match command:
+                case PlaceStop(_, role, price, quantity):
+                    resting.append(stop(int(price), 100 + len(resting) + number, role, quantity))
+                case MoveStop(_, price, previous, quantity):
+                    old = next(o for o in resting if o.price == previous and o.role is Role.WORKING)
+                    resting.remove(old)
+                    resting.append(
+                        stop(int(price), 200 + len(resting) + number, Role.WORKING, quantity)
+                    )
+                case CancelStop(_, _, client_id):
+                    resting = [order for order in resting if order.client_id != client_id]
+    raise AssertionError(f"still {plan({LEG: TARGET}, read(*resting))}")
+
+
+def test_other_legs_are_planned_apart() -> None:
+    positions = {LEG: LONG, OTHER: LONG}
+    snapshot = Snapshot("main", "binance", 2_000, positions, ())
+    commands = plan({LEG: TARGET}, snapshot)
+    assert AdoptPosition(OTHER, LONG) in commands
+    assert PLACE in commands
