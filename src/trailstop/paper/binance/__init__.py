@@ -1,0 +1,1 @@
+"""The Binance USDⓈ-M dialect of the paper exchange: its spelling, limits and streams."""

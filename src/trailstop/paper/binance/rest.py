@@ -1,0 +1,268 @@
+"""The REST side: a request travels, takes effect, and its answer travels back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from trailstop.paper.binance import (
+    account_routes,
+    algo_routes,
+    listenkeys,
+    market_routes,
+    order_routes,
+)
+from trailstop.paper.binance.auth import account_of, check_signature, check_time
+from trailstop.paper.binance.countdown import Countdowns
+from trailstop.paper.binance.errors import (
+    NO_SUCH_PATH,
+    TEAPOT_BANNED,
+    TOO_MANY_REQUESTS,
+    ApiError,
+    from_rejection,
+)
+from trailstop.paper.binance.limits import AddressLimit, LimitSettings, OrderLimit
+from trailstop.paper.binance.listenkeys import ListenKeys
+from trailstop.paper.binance.params import Params
+from trailstop.paper.binance.routes import Call, Route, Security
+from trailstop.paper.exchange import Exchange
+from trailstop.paper.faults import Asked, Fault, Faults
+from trailstop.paper.holds import Holds
+from trailstop.paper.latency import Latency
+from trailstop.paper.model import Account, Rejection
+
+OK = 200
+FORBIDDEN = 403
+REQUEST_TIMEOUT = 408
+INTERNAL_ERROR = 500
+UNAVAILABLE = 503
+MS_PER_SECOND = 1_000
+US_PER_MS = 1_000
+US_PER_SECOND = 1_000_000
+KEY_HEADER = "X-MBX-APIKEY"
+WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
+CLIENT_ID_NAMES = ("newClientOrderId", "clientAlgoId", "origClientOrderId")
+
+Answer = tuple[int, Any, dict[str, str]]
+"""HTTP status, content (a text is sent as a page of HTML), further headers."""
+
+# Page "General Info", section "HTTP Return Codes", and page "Error Code".
+FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
+    "unknown": (
+        UNAVAILABLE,
+        {"code": -1000, "msg": "Unknown error, please check your request or try again later."},
+    ),
+    "unavailable": (UNAVAILABLE, {"code": -1001, "msg": "Service Unavailable."}),
+    "overloaded": (
+        UNAVAILABLE,
+        {
+            "code": -1008,
+            "msg": "Server is currently overloaded with other requests. "
+            "Please try again in a few minutes.",
+        },
+    ),
+    "internal": (
+        INTERNAL_ERROR,
+        {
+            "code": -1001,
+            "msg": "Internal error; unable to process your request. Please try again.",
+        },
+    ),
+    "timeout": (
+        REQUEST_TIMEOUT,
+        {
+            "code": -1007,
+            "msg": "Timeout waiting for response from backend server. "
+            "Send status unknown; execution status unknown.",
+        },
+    ),
+    "too_many_requests": (TOO_MANY_REQUESTS, {"code": -1003, "msg": "Too many requests."}),
+    "banned": (TEAPOT_BANNED, {"code": -1003, "msg": "Way too many requests; IP banned."}),
+    "forbidden": (FORBIDDEN, "<html><body>403 Forbidden</body></html>"),
+}
+MAY_EXECUTE = ("unknown", "internal", "timeout")
+
+
+class Conditions(Struct, frozen=True, kw_only=True):
+    """What a request meets on its way."""
+
+    latency: Latency
+    limits: LimitSettings
+    faults: Faults
+    holds: Holds
+
+
+class _Sent(Struct, frozen=True):
+    """A request as it was sent."""
+
+    asked: Asked
+    params: Params
+    query: str
+    body: str
+    remote: str
+
+
+class Rest:
+    """Serves the endpoints over one world."""
+
+    def __init__(self, exchange: Exchange, conditions: Conditions, listen_keys: ListenKeys) -> None:
+        self._exchange = exchange
+        self._latency = conditions.latency
+        self._limits = conditions.limits
+        self._faults = conditions.faults
+        self._holds = conditions.holds
+        self._listen_keys = listen_keys
+        self._addresses: dict[str, AddressLimit] = {}
+        self._orders: dict[str, OrderLimit] = {}
+        self.served: Counter[str] = Counter()
+        """Requests by method and path, as they arrived."""
+        countdowns = Countdowns(exchange)
+        self._routes: dict[tuple[str, str], Route] = {
+            (route.method, route.path): route
+            for routes in (
+                market_routes.ROUTES,
+                account_routes.ROUTES,
+                order_routes.ROUTES,
+                algo_routes.ROUTES,
+                listenkeys.ROUTES,
+                countdowns.routes(),
+            )
+            for route in routes
+        }
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve one request: travel, effect, travel, with the faults and holds that hit it."""
+        sent = await self._read(request)
+        asked = sent.asked
+        self.served[f"{asked.method} {asked.path}"] += 1
+        loop = self._exchange.loop
+        fault = self._faults.for_request(asked, loop.now_us)
+        one_way_us = self._latency.one_way_us(
+            f"{asked.method} {asked.path}", asked.account_name, asked.symbol, loop.now_us
+        )
+        if fault is not None and fault.kind == "delay":
+            one_way_us += fault.delay_ms * US_PER_MS
+        await self._holds.at("effect", asked, self._exchange.now_ms)
+        if fault is not None and fault.kind == "lost_request":
+            return await _lose(request, fault)
+        await _travel(one_way_us)
+        status, content, headers = self._effect(sent, fault)
+        await self._holds.at("answer", asked, self._exchange.now_ms)
+        if fault is not None and fault.kind == "lost_answer":
+            return await _lose(request, fault)
+        await _travel(one_way_us)
+        if isinstance(content, str):
+            return web.Response(text=content, status=status, content_type="text/html")
+        return web.Response(
+            body=msgspec.json.encode(content),
+            status=status,
+            headers=headers,
+            content_type="application/json",
+        )
+
+    async def _read(self, request: web.BaseRequest) -> _Sent:
+        path, _, query = request.raw_path.partition("?")
+        body = (await request.read()).decode() if request.body_exists else ""
+        params = Params(query, body)
+        values = params.values
+        key = request.headers.get(KEY_HEADER, "")
+        account = self._exchange.world.accounts.get(key)
+        asked = Asked(
+            method=request.method,
+            path=path,
+            account=key,
+            account_name=account.name if account is not None else "",
+            symbol=values.get("symbol", ""),
+            client_id=next((values[name] for name in CLIENT_ID_NAMES if name in values), ""),
+            params={name: text for name, text in values.items() if name != "signature"},
+        )
+        return _Sent(asked, params, query, body, request.remote or "")
+
+    def _effect(self, sent: _Sent, fault: Fault | None) -> Answer:
+        """What the request does, at this moment, and what is answered to it."""
+        address = self._address(sent.remote)
+        now_ms = self._exchange.now_ms
+        refused = fault is not None and fault.kind in FAULT_ANSWERS
+        answer: Answer | None = None
+        if not refused or (fault is not None and fault.executed and fault.kind in MAY_EXECUTE):
+            answer = self._serve(sent, address)
+        if refused and fault is not None:
+            status, content = FAULT_ANSWERS[fault.kind]
+            headers = {}
+            if fault.kind in {"too_many_requests", "banned"}:
+                headers["Retry-After"] = str(fault.retry_after_s)
+            if fault.kind == "banned":
+                address.ban(now_ms, fault.retry_after_s * MS_PER_SECOND)
+            answer = (status, content, headers)
+        assert answer is not None
+        answer[2][WEIGHT_HEADER] = str(address.used(now_ms))
+        return answer
+
+    def _serve(self, sent: _Sent, address: AddressLimit) -> Answer:
+        asked = sent.asked
+        headers: dict[str, str] = {}
+        try:
+            route = self._routes.get((asked.method, asked.path))
+            if route is None:
+                raise NO_SUCH_PATH
+            now_ms = self._exchange.now_ms
+            address.take(route.weigh(sent.params), now_ms)
+            caller = self._caller(route, sent, now_ms)
+            if route.orders and caller is not None:
+                headers.update(self._order_limit(caller.key).take(route.orders, now_ms))
+            world = self._exchange.sync()
+            call = Call(world, sent.params, now_ms, self._limits, self._listen_keys, caller)
+            content = route.serve(call)
+        except ApiError as error:
+            return _refusal(error, headers)
+        except Rejection as rejection:
+            return _refusal(from_rejection(rejection), headers)
+        finally:
+            self._exchange.tell()
+        return OK, content, headers
+
+    def _caller(self, route: Route, sent: _Sent, now_ms: int) -> Account | None:
+        if route.security is Security.NONE:
+            return None
+        account = account_of(self._exchange.world.accounts, sent.asked.account)
+        if route.security is Security.SIGNED:
+            check_time(sent.params.values, now_ms)
+            check_signature(account.secret, sent.query, sent.body)
+        return account
+
+    def _address(self, remote: str) -> AddressLimit:
+        if remote not in self._addresses:
+            self._addresses[remote] = AddressLimit(self._limits)
+        return self._addresses[remote]
+
+    def _order_limit(self, key: str) -> OrderLimit:
+        if key not in self._orders:
+            self._orders[key] = OrderLimit(self._limits)
+        return self._orders[key]
+
+
+def _refusal(error: ApiError, headers: dict[str, str]) -> Answer:
+    # Refusals without a variable part are raised again and again; their trace would grow.
+    error.__traceback__ = None
+    return error.status, {"code": error.code, "msg": error.text}, headers | error.headers
+
+
+async def _travel(one_way_us: int) -> None:
+    if one_way_us > 0:
+        await asyncio.sleep(one_way_us / US_PER_SECOND)
+
+
+async def _lose(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+    """Leave the caller without an answer: by cutting the connection, or by saying nothing."""
+    transport = request.transport
+    if fault.cut and transport is not None:
+        transport.abort()
+        return web.Response()
+    # The server cancels this wait when it closes; a caller who gives up needs no answer.
+    await asyncio.get_running_loop().create_future()
+    return web.Response()

@@ -1,0 +1,64 @@
+"""The Binance side of the paper exchange as one HTTP server: REST and WebSockets on one port."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from trailstop.errors import PortInUse
+from trailstop.paper.binance.rest import Conditions, Rest
+from trailstop.paper.binance.streams import Streams
+from trailstop.paper.exchange import Exchange
+from trailstop.paper.model import Conditional
+
+HOST = "127.0.0.1"
+KEEP_ALIVE_S = 3600.0 * 24
+"""Idle connections live this long in virtual time, so that clients end them, not the server."""
+SHUTDOWN_S = 0.2
+"""How long requests on their way may take to end when the server does."""
+REJECTED_AT_TRIGGER = "Reduce Only reject"
+UPGRADE = "Upgrade"
+
+
+class BinanceServer:
+    """Serves one exchange in Binance's dialect."""
+
+    def __init__(self, exchange: Exchange, conditions: Conditions) -> None:
+        self.exchange = exchange
+        self.faults = conditions.faults
+        self.streams = Streams(exchange, conditions.faults)
+        self.rest = Rest(exchange, conditions, self.streams.listen_keys)
+        exchange.world.reject_at_trigger = self._reject_at_trigger
+        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=SHUTDOWN_S)
+
+    async def start(self, port: int) -> int:
+        """Serve on this port, or on a free one for 0, and return it; PortInUse when taken."""
+        return await start_site(self._runner, port)
+
+    async def stop(self) -> None:
+        """End every connection and stop serving."""
+        self.streams.close()
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if UPGRADE in request.headers:
+            return await self.streams.serve(request)
+        return await self.rest.handle(request)
+
+    def _reject_at_trigger(self, row: Conditional) -> str | None:
+        now_us = self.exchange.loop.now_us
+        hit = self.faults.for_trigger(row.account, row.symbol, row.client_id, now_us)
+        return REJECTED_AT_TRIGGER if hit else None
+
+
+async def start_site(runner: web.ServerRunner, port: int) -> int:
+    """Serve at the loopback address and return the port; PortInUse when it is taken."""
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, port)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise PortInUse(f"port {port} is in use; choose another or 0 for a free one") from error
+    chosen: int = runner.addresses[0][1]
+    return chosen

@@ -1,0 +1,258 @@
+"""The control interface: HTTP with JSON, for tests, demos and scripts.
+
+Its requests act at the present virtual time, without latency. It is served on the loopback
+address alone and refuses browsers.
+
+    POST /control/positions     {account, symbol, side, quantity?, notional?, tag?}
+    POST /control/close         {account, symbol, position_side?, tag?}
+    POST /control/price         {symbol, price, book?}
+    POST /control/stops/remove  {algo_id}
+    GET  /control/faults        the faults in force with their counts
+    POST /control/faults        {add: [...]} and/or {clear: number or "all"}
+    POST /control/time          {advance_ms}: answers when so much virtual time has passed
+    POST /control/hold          {method?, path?, account?, symbol?, client_id?, stage?, skip?, count?}
+    GET  /control/arrivals      ?after=N: waits for a request that is being held
+    POST /control/release       {arrival_id} or {all: true}
+    GET  /control/state         the true state with its clocks
+    GET  /control/finished      answers with the state when the run is over
+    POST /control/stop          ends the process
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from trailstop.paper.binance.server import SHUTDOWN_S, start_site
+from trailstop.paper.faults import Fault
+from trailstop.paper.holds import Hold
+from trailstop.paper.model import Rejection, RejectKind
+from trailstop.paper.openings import account_key
+
+if TYPE_CHECKING:
+    from trailstop.paper.assembly import Paper
+
+OK = 200
+BAD_REQUEST = 400
+FORBIDDEN = 403
+NOT_FOUND = 404
+US_PER_MS = 1_000
+
+T = TypeVar("T", bound=Struct)
+
+
+class OpenPosition(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Open or increase a position by a market order of "the user"."""
+
+    account: str
+    symbol: str
+    side: Literal["long", "short"]
+    quantity: Decimal | None = None
+    notional: Decimal | None = None
+    """In the quote currency; without it and a quantity, the world's own setting."""
+    tag: str = ""
+
+
+class ClosePosition(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Close a position by a market order of "the user"."""
+
+    account: str
+    symbol: str
+    position_side: str = "BOTH"
+    tag: str = ""
+
+
+class PrintPrice(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Print a trade. Without `book` it is a stray print that leaves the book."""
+
+    symbol: str
+    price: Decimal
+    book: bool = True
+
+
+class RemoveStop(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Let the exchange cancel a conditional order of its own accord."""
+
+    algo_id: int
+
+
+class ChangeFaults(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Faults to put in force and to end."""
+
+    add: tuple[Fault, ...] = ()
+    clear: int | Literal["all"] | None = None
+
+
+class GrantTime(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Virtual time that may pass, milliseconds."""
+
+    advance_ms: int
+
+
+class Release(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which held request goes on."""
+
+    arrival_id: int | None = None
+    all: bool = False
+
+
+class Control:
+    """Serves the control interface of one paper exchange."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._paper = paper
+        self._stop = asyncio.Event()
+        self._routes: dict[tuple[str, str], Callable[[web.BaseRequest], Awaitable[Any]]] = {
+            ("POST", "/control/positions"): self._open,
+            ("POST", "/control/close"): self._close,
+            ("POST", "/control/price"): self._price,
+            ("POST", "/control/stops/remove"): self._remove_stop,
+            ("GET", "/control/faults"): self._list_faults,
+            ("POST", "/control/faults"): self._change_faults,
+            ("POST", "/control/time"): self._time,
+            ("POST", "/control/hold"): self._hold,
+            ("GET", "/control/arrivals"): self._arrivals,
+            ("POST", "/control/release"): self._release,
+            ("GET", "/control/state"): self._state,
+            ("GET", "/control/finished"): self._finished,
+            ("POST", "/control/stop"): self._end,
+        }
+        # A long poll ends when its client goes away.
+        self._runner = web.ServerRunner(
+            web.Server(self._handle, access_log=None, handler_cancellation=True),
+            shutdown_timeout=SHUTDOWN_S,
+        )
+
+    async def start(self, port: int) -> int:
+        """Serve on this port, or on a free one for 0, and return it; PortInUse when taken."""
+        return await start_site(self._runner, port)
+
+    async def close(self) -> None:
+        """Stop serving."""
+        await self._runner.cleanup()
+
+    async def stopped(self) -> None:
+        """Wait until somebody asks the process to end."""
+        await self._stop.wait()
+
+    def stop(self) -> None:
+        """Ask the process to end."""
+        self._stop.set()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if "Origin" in request.headers:
+            return _answer({"error": "browsers are not served here"}, FORBIDDEN)
+        serve = self._routes.get((request.method, request.path))
+        if serve is None:
+            known = ", ".join(sorted({path for _, path in self._routes}))
+            return _answer({"error": f"no such path; known are {known}"}, NOT_FOUND)
+        try:
+            return _answer(await serve(request), OK)
+        except Rejection as rejection:
+            text = f"{rejection.kind.value}: {rejection.text}"
+            return _answer({"error": text}, BAD_REQUEST)
+        except msgspec.DecodeError as error:
+            return _answer({"error": str(error)}, BAD_REQUEST)
+
+    async def _open(self, request: web.BaseRequest) -> Any:
+        wish = await _read(request, OpenPosition)
+        world = self._paper.exchange.sync()
+        quantity = wish.quantity
+        if quantity is None and wish.notional is not None:
+            if wish.symbol not in world.markets:
+                raise Rejection(RejectKind.UNKNOWN_SYMBOL, f"there is no market {wish.symbol!r}")
+            step = world.markets[wish.symbol].step_size
+            quantity = wish.notional / world.last(wish.symbol) // step * step
+        tag = wish.tag or f"{self._paper.exchange.now_ms}-{wish.side}"
+        fill = world.open_position(
+            account_key(world.accounts, wish.account), wish.symbol, wish.side, quantity, tag
+        )
+        self._paper.exchange.tell()
+        return fill
+
+    async def _close(self, request: web.BaseRequest) -> Any:
+        wish = await _read(request, ClosePosition)
+        world = self._paper.exchange.sync()
+        tag = wish.tag or f"{self._paper.exchange.now_ms}-close"
+        fill = world.close_position(
+            account_key(world.accounts, wish.account), wish.symbol, wish.position_side, tag
+        )
+        self._paper.exchange.tell()
+        return fill
+
+    async def _price(self, request: web.BaseRequest) -> Any:
+        wish = await _read(request, PrintPrice)
+        self._paper.exchange.sync().print_price(wish.symbol, wish.price, wish.book)
+        self._paper.exchange.tell()
+        return {}
+
+    async def _remove_stop(self, request: web.BaseRequest) -> Any:
+        wish = await _read(request, RemoveStop)
+        self._paper.exchange.sync().remove_stop(wish.algo_id)
+        self._paper.exchange.tell()
+        return {}
+
+    async def _list_faults(self, request: web.BaseRequest) -> Any:
+        del request
+        return {"faults": self._paper.faults.listed()}
+
+    async def _change_faults(self, request: web.BaseRequest) -> Any:
+        wish = await _read(request, ChangeFaults)
+        if wish.clear == "all":
+            self._paper.faults.clear()
+        elif wish.clear is not None:
+            self._paper.faults.clear(wish.clear)
+        return {"fault_ids": [self._paper.add_fault(fault) for fault in wish.add]}
+
+    async def _time(self, request: web.BaseRequest) -> Any:
+        wish = await _read(request, GrantTime)
+        await self._paper.exchange.loop.grant(wish.advance_ms * US_PER_MS)
+        return {"now_us": self._paper.exchange.loop.now_us}
+
+    async def _hold(self, request: web.BaseRequest) -> Any:
+        return {"hold_id": self._paper.holds.add(await _read(request, Hold))}
+
+    async def _arrivals(self, request: web.BaseRequest) -> Any:
+        after = int(request.query.get("after", "0") or 0)
+        return {"arrivals": await self._paper.holds.arrivals(after)}
+
+    async def _release(self, request: web.BaseRequest) -> Any:
+        wish = await _read(request, Release)
+        if wish.all:
+            self._paper.holds.clear()
+            return {"released": True}
+        if wish.arrival_id is None:
+            raise msgspec.ValidationError("give the arrival_id of a held request, or all: true")
+        return {"released": self._paper.holds.release(wish.arrival_id)}
+
+    async def _state(self, request: web.BaseRequest) -> Any:
+        del request
+        return self._paper.state()
+
+    async def _finished(self, request: web.BaseRequest) -> Any:
+        del request
+        await self._paper.session.wait()
+        await self._paper.exchange.loop.quiet()
+        return self._paper.state()
+
+    async def _end(self, request: web.BaseRequest) -> Any:
+        del request
+        # The answer leaves before the process begins to end.
+        asyncio.get_running_loop().call_soon(self._stop.set)
+        return {}
+
+
+async def _read(request: web.BaseRequest, kind: type[T]) -> T:
+    return msgspec.json.decode(await request.read() or b"{}", type=kind)
+
+
+def _answer(content: Any, status: int) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(content), status=status, content_type="application/json"
+    )
