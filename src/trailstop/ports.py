@@ -1,0 +1,324 @@
+"""What the daemon needs of an exchange, of a store and of an observer.
+
+One venue serves one account on one exchange. Writes return an `Outcome`, never raise;
+reads raise `ReadFailed` (partial counts as failed) or return the whole truth.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from trailstop.domain.position import Fees, Leg, Role
+from trailstop.domain.price import Instrument, Side
+from trailstop.engine.events import Refusal
+from trailstop.guard.snapshot import RestingStop, Snapshot
+
+
+# --- writes -----------------------------------------------------------------------------
+class StopRequest(Struct, frozen=True):
+    """One stop to rest. A backstop closes the whole position and carries no quantity."""
+
+    leg: Leg
+    side: Side
+    role: Role
+    price: Decimal
+    quantity: Decimal
+    trigger: Literal["last", "mark"]
+    client_id: str
+
+
+class CloseRequest(Struct, frozen=True):
+    """One reduce-only market order that closes (part of) the position."""
+
+    leg: Leg
+    side: Side
+    quantity: Decimal
+    client_id: str
+
+
+class Acknowledged(Struct, frozen=True, tag=True):
+    """The exchange took the write; `at_ms` is the time that it states."""
+
+    order_id: str
+    at_ms: int
+
+
+class Refused(Struct, frozen=True, tag=True):
+    """The write certainly had no effect. `code` is the exchange's own, `text` its words.
+
+    `overlap` is true where the exchange refuses because another stop of the same form
+    already rests (so that the executor must cancel first, beneath the backstop).
+    `retry_after_ms` is set where the exchange (or our governor) asks us to wait.
+    """
+
+    reason: Refusal
+    code: int
+    text: str
+    overlap: bool = False
+    retry_after_ms: int | None = None
+
+
+class Unknown(Struct, frozen=True, tag=True):
+    """The write may have had effect: look it up, never repeat it blindly."""
+
+    text: str
+
+
+Outcome = Acknowledged | Refused | Unknown
+
+
+class Gone(Struct, frozen=True, tag=True):
+    """A cancel found nothing to cancel: triggered, filled or cancelled before; read again."""
+
+    code: int
+    text: str
+
+
+CancelOutcome = Acknowledged | Gone | Refused | Unknown
+
+
+class OrderState(enum.Enum):
+    """What became of one write of ours."""
+
+    RESTING = "resting"
+    TRIGGERED = "triggered"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    ABSENT = "absent"
+
+
+class LookedUp(Struct, frozen=True):
+    """The answer of the service that owns the id. `ABSENT` is a definite statement of it."""
+
+    state: OrderState
+    order_id: str | None = None
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    at_ms: int | None = None
+    filled: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+
+
+# --- reads ------------------------------------------------------------------------------
+class Execution(Struct, frozen=True):
+    """One fill. `fee` is positive when paid. `client_id` is the order's, `own` says ours."""
+
+    execution_id: str
+    order_id: str
+    client_id: str
+    symbol: str
+    position_side: str
+    direction: Literal["buy", "sell"]
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    realized: Decimal
+    at_ms: int
+
+
+class Bar(Struct, frozen=True):
+    """One candle; times are Unix ms of its open."""
+
+    at_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    closed: bool
+
+
+class Trade(Struct, frozen=True):
+    """One public (aggregate) trade."""
+
+    trade_id: int
+    price: Decimal
+    at_ms: int
+
+
+# --- what a venue tells by itself ---------------------------------------------------------
+class LastPrice(Struct, frozen=True, tag=True):
+    """A public trade. `trade_id` rises; a repeat or a step back is late or doubled."""
+
+    symbol: str
+    price: Decimal
+    trade_id: int
+    at_ms: int
+
+
+class Quote(Struct, frozen=True, tag=True):
+    """Best bid and ask."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    at_ms: int
+
+
+class MarkPrice(Struct, frozen=True, tag=True):
+    """The mark price."""
+
+    symbol: str
+    mark: Decimal
+    at_ms: int
+
+
+class PositionReport(Struct, frozen=True, tag=True):
+    """The account stream says a leg's size or average changed; quantity 0 is flat.
+
+    `quantity` is signed: above zero long, below short. `cause` names the stream's reason
+    (order, funding, ...).
+    """
+
+    leg: Leg
+    quantity: Decimal
+    entry_price: Decimal
+    cause: str
+    at_ms: int
+
+
+class FundingBooked(Struct, frozen=True, tag=True):
+    """Funding paid (positive) or received (negative) on a symbol, quote currency."""
+
+    leg: Leg
+    paid: Decimal
+    at_ms: int
+
+
+class StopReport(Struct, frozen=True, tag=True):
+    """The account stream says what became of a conditional order, ours or not.
+
+    `state` RESTING (acknowledged), TRIGGERED, FILLED, CANCELLED or REJECTED; `text` is the
+    exchange's reason for a rejection at the trigger.
+    """
+
+    stop: RestingStop
+    state: OrderState
+    text: str
+    at_ms: int
+
+
+class ExecutionReport(Struct, frozen=True, tag=True):
+    """The account stream tells a fill on a leg."""
+
+    leg: Leg
+    execution: Execution
+
+
+class StreamState(Struct, frozen=True, tag=True):
+    """A stream connected or was lost; after `up` of a private stream a full pass is due."""
+
+    stream: Literal["private", "market"]
+    up: bool
+    text: str
+
+
+VenueEvent = (
+    LastPrice
+    | Quote
+    | MarkPrice
+    | PositionReport
+    | FundingBooked
+    | StopReport
+    | ExecutionReport
+    | StreamState
+)
+
+
+class Venue(Protocol):
+    """One account on one exchange."""
+
+    @property
+    def name(self) -> str:
+        """The exchange's name in lower case, `binance`."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """The account's name in our settings."""
+        ...
+
+    async def start(self) -> None:
+        """Connect, read the clock and the instruments.
+
+        Raises: Unreachable, BadCredentials.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close sockets; touches no order."""
+        ...
+
+    def exchange_ms(self) -> int:
+        """The exchange's time now, by our clock and the estimated offset, Unix ms."""
+        ...
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The grid and limits of a symbol. Raises: KeyError for a symbol not listed."""
+        ...
+
+    def watch(self, symbols: frozenset[str]) -> None:
+        """Choose whose prices `events` carries; takes effect by itself."""
+        ...
+
+    def events(self) -> AsyncIterator[VenueEvent]:
+        """Prices of watched symbols and the account's own events, reconnecting for ever."""
+        ...
+
+    async def snapshot(self, symbols: frozenset[str] | None) -> Snapshot:
+        """Positions and conditional orders, of everything (None) or of some symbols.
+
+        Raises: ReadFailed.
+        """
+        ...
+
+    async def fees(self, symbol: str) -> Fees:
+        """Taker rate in and out. Raises: ReadFailed."""
+        ...
+
+    async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
+        """Own fills on the leg's symbol since then, oldest first. Raises: ReadFailed."""
+        ...
+
+    async def last_price(self, symbol: str) -> Decimal:
+        """Price of the newest trade as of now. Raises: ReadFailed."""
+        ...
+
+    async def trades(self, symbol: str, since_ms: int, until_ms: int) -> Sequence[Trade]:
+        """Public trades of a span, oldest first, all pages. Raises: ReadFailed."""
+        ...
+
+    async def bars(
+        self,
+        symbol: str,
+        minutes: int,
+        since_ms: int,
+        until_ms: int,
+        source: Literal["last", "mark"],
+    ) -> Sequence[Bar]:
+        """Candles that open in a span, oldest first, all pages. Raises: ReadFailed."""
+        ...
+
+    async def place_stop(self, request: StopRequest) -> Outcome:
+        """Rest one stop."""
+        ...
+
+    async def cancel_stop(self, leg: Leg, order_id: str | None, client_id: str) -> CancelOutcome:
+        """Cancel one conditional order of ours."""
+        ...
+
+    async def close_position(self, request: CloseRequest) -> Outcome:
+        """Send one reduce-only market order."""
+        ...
+
+    async def look_up(
+        self, leg: Leg, client_id: str, service: Literal["stop", "order"]
+    ) -> LookedUp:
+        """Ask the service that owns the id. Raises: ReadFailed."""
+        ...

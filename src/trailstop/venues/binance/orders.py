@@ -1,0 +1,80 @@
+"""Orders as they go out, and whether the answer is the order that was sent. Pure."""
+
+from __future__ import annotations
+
+from trailstop.domain.position import Role
+from trailstop.domain.price import Instrument, Side
+from trailstop.ports import CloseRequest, StopRequest
+from trailstop.venues.binance import wire
+from trailstop.venues.binance.translate import ZERO, number, plain
+
+EXIT_SIDES = {Side.LONG: "SELL", Side.SHORT: "BUY"}
+WORKING_TYPES = {"last": "CONTRACT_PRICE", "mark": "MARK_PRICE"}
+
+
+def stop_params(request: StopRequest) -> dict[str, str]:
+    """Parameters of a new conditional order, page `trade/rest-api/New-Algo-Order`.
+
+    `priceProtect` stays off: in a wick it would keep the stop from working.
+    """
+    params = {
+        "algoType": "CONDITIONAL",
+        "symbol": request.leg.symbol,
+        "side": EXIT_SIDES[request.side],
+        "type": "STOP_MARKET",
+        "triggerPrice": plain(request.price),
+        "workingType": WORKING_TYPES[request.trigger],
+        "priceProtect": "false",
+        "clientAlgoId": request.client_id,
+        "newOrderRespType": "RESULT",
+    }
+    if request.role is Role.BACKSTOP:
+        params["closePosition"] = "true"
+    else:
+        params["quantity"] = plain(request.quantity)
+        params["reduceOnly"] = "true"
+    return params
+
+
+def close_params(request: CloseRequest, instrument: Instrument | None) -> dict[str, str]:
+    """Parameters of a reduce-only market order.
+
+    A quantity above the largest market order is cut to it; the rest is closed by the next.
+    """
+    quantity = request.quantity
+    if instrument is not None and instrument.max_market_quantity:
+        quantity = instrument.snap_quantity(min(quantity, instrument.max_market_quantity))
+    return {
+        "symbol": request.leg.symbol,
+        "side": EXIT_SIDES[request.side],
+        "type": "MARKET",
+        "quantity": plain(quantity),
+        "reduceOnly": "true",
+        "newClientOrderId": request.client_id,
+    }
+
+
+def wrong_echo(request: StopRequest, order: wire.AlgoOrder) -> str | None:
+    """Say where the exchange's answer differs from the stop that was sent, or None."""
+    whole = request.role is Role.BACKSTOP
+    flag = order.close_position if whole else order.reduce_only and not order.close_position
+    quantity = ZERO if whole else request.quantity
+    differences = (
+        (flag, "it is not reduce-only"),
+        (order.symbol == request.leg.symbol, f"its symbol is {order.symbol}"),
+        (order.side == EXIT_SIDES[request.side], f"its side is {order.side}"),
+        (
+            number(order.trigger_price, "triggerPrice") == request.price,
+            f"its trigger price is {order.trigger_price}",
+        ),
+        (
+            whole or number(order.quantity, "quantity") == quantity,
+            f"its quantity is {order.quantity}",
+        ),
+        (
+            order.working_type == WORKING_TYPES[request.trigger],
+            f"its working type is {order.working_type}",
+        ),
+        (not order.price_protect, "it has price protection"),
+    )
+    return next((text for fine, text in differences if not fine), None)

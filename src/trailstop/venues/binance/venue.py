@@ -1,0 +1,361 @@
+"""The port: one account on Binance USDⓈ-M futures in one-way mode.
+
+A stop is moved by placing the new one first and cancelling the old one afterwards, which is
+the executor's business: nothing that rests can be amended here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+import aiohttp
+import structlog
+
+from trailstop.clock import MS_PER_SECOND, Clock
+from trailstop.domain.position import Fees, Leg
+from trailstop.domain.price import Instrument
+from trailstop.engine.events import Refusal
+from trailstop.errors import BadCredentials, ReadFailed, Unreachable, VenueError
+from trailstop.guard.snapshot import Snapshot
+from trailstop.ports import (
+    Acknowledged,
+    Bar,
+    CancelOutcome,
+    CloseRequest,
+    Execution,
+    Gone,
+    LookedUp,
+    OrderState,
+    Outcome,
+    Refused,
+    StopRequest,
+    Trade,
+    Unknown,
+    VenueEvent,
+)
+from trailstop.venues.binance import codes, gate, orders, translate, wire
+from trailstop.venues.binance.feed import Feed
+from trailstop.venues.binance.history import History
+from trailstop.venues.binance.rest import BinanceRest
+from trailstop.venues.binance.settings import BinanceSettings
+from trailstop.venues.binance.snapshots import Snapshots
+from trailstop.venues.binance.transport import Failure, FailureKind
+from trailstop.venues.governor import AddressBudget
+from trailstop.venues.offset import ServerClock
+
+T = TypeVar("T")
+
+REFRESH_SECONDS = 30 * 60.0
+"""How often clock and instruments are read anew."""
+REFRESH_AGAIN_SECONDS = 60.0
+UNSETTLED_MAX = 1_000
+"""Writes with an unknown outcome that are remembered; older ones have long settled."""
+STILL_THERE = frozenset({OrderState.RESTING, OrderState.TRIGGERED, OrderState.FILLED})
+
+
+class BinanceVenue:
+    """Implements `trailstop.ports.Venue`. Construct inside a running event loop."""
+
+    def __init__(
+        self,
+        settings: BinanceSettings,
+        clock: Clock,
+        chance: random.Random,
+        server: ServerClock | None = None,
+        budget: AddressBudget | None = None,
+    ) -> None:
+        """Take the settings, our clock and the source of jitter.
+
+        Accounts that reach the exchange from one address share `server` and `budget`.
+        """
+        self._settings = settings
+        self._server = server or ServerClock(clock)
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._rest = BinanceRest(settings, self._session, self._server, budget)
+        self._feed = Feed(settings, self._rest, self._session, chance)
+        self._history = History(self._rest)
+        self._snapshots = Snapshots(self._rest, settings)
+        self._instruments: dict[str, Instrument] = {}
+        self._settles_at_ms: dict[str, int] = {}
+        self._refresher: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("trailstop.venue").bind(
+            account=settings.account, venue=translate.VENUE
+        )
+
+    @property
+    def name(self) -> str:
+        """The exchange's name in lower case."""
+        return translate.VENUE
+
+    @property
+    def account(self) -> str:
+        """The account's name in our settings."""
+        return self._settings.account
+
+    # --- life -----------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Read the clock and the instruments, check key and mode, open the account stream.
+
+        Raises: Unreachable, BadCredentials, VenueError for a mode that is not supported.
+        """
+        try:
+            await self._start()
+        except VenueError:
+            await self.close()
+            raise
+
+    async def _start(self) -> None:
+        try:
+            await self._rest.sync_clock()
+            await self._read_instruments()
+        except ReadFailed as error:
+            raise Unreachable(
+                f"Binance does not answer at {self._settings.rest_url}; check the address and "
+                f"the network ({error})"
+            ) from error
+        config = await self._rest.account_config()
+        if isinstance(config, Failure):
+            raise self._start_error(config)
+        if config.dual_side_position:
+            raise VenueError(
+                f"account {self.account} is in hedge mode, which is not supported yet: switch "
+                "to one-way mode (Preferences, Position Mode) and start again"
+            )
+        await self._feed.start()
+        self._refresher = asyncio.create_task(self._refresh())
+
+    def _start_error(self, failure: Failure) -> VenueError:
+        key, secret = self._settings.key_variables
+        if failure.code in codes.KEY_CODES:
+            return BadCredentials(
+                f"Binance refuses the key of account {self.account}: check {key} and {secret}, "
+                f"and that the key may trade futures from this address ({failure.text})"
+            )
+        return Unreachable(f"Binance does not give account {self.account}: {failure.text}")
+
+    async def close(self) -> None:
+        """Close the sockets; touches no order."""
+        if self._refresher is not None:
+            self._refresher.cancel()
+            await asyncio.gather(self._refresher, return_exceptions=True)
+        await self._feed.close()
+        await self._session.close()
+
+    async def _refresh(self) -> None:
+        pause_seconds = REFRESH_SECONDS
+        while True:
+            await asyncio.sleep(pause_seconds)
+            try:
+                await self._rest.sync_clock()
+                await self._read_instruments()
+                pause_seconds = REFRESH_SECONDS
+            except ReadFailed as error:
+                self._log.warning("clock and instruments not refreshed", reason=str(error))
+                pause_seconds = REFRESH_AGAIN_SECONDS
+
+    async def _read_instruments(self) -> None:
+        self._instruments = translate.instruments(await self._rest.exchange_info())
+
+    def exchange_ms(self) -> int:
+        """The exchange's time now, Unix milliseconds."""
+        return self._server.now_ms()
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The grid and limits of a symbol. Raises: KeyError for a symbol not listed."""
+        return self._instruments[symbol]
+
+    # --- pushes ---------------------------------------------------------------------------
+    def watch(self, symbols: frozenset[str]) -> None:
+        """Choose whose prices `events` carries."""
+        self._feed.watch(symbols)
+
+    def events(self) -> AsyncIterator[VenueEvent]:
+        """Prices of watched symbols and the account's own events, reconnecting for ever."""
+        return self._feed.events()
+
+    # --- reads ----------------------------------------------------------------------------
+    async def snapshot(self, symbols: frozenset[str] | None) -> Snapshot:
+        """Positions and stops, of everything (None) or of some symbols. Raises: ReadFailed."""
+        return await self._snapshots.read(symbols)
+
+    async def fees(self, symbol: str) -> Fees:
+        """Taker rate in and out. Raises: ReadFailed."""
+        rate = (await self._rest.commission_rate(symbol)).taker_commission_rate
+        return Fees(entry=rate, exit=rate)
+
+    async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
+        """Own fills on the leg since then, oldest first. Raises: ReadFailed."""
+        return await self._history.executions(leg, since_ms)
+
+    async def last_price(self, symbol: str) -> Decimal:
+        """Price of the newest trade as of now. Raises: ReadFailed."""
+        price = (await self._rest.price(symbol)).price
+        if not (price.is_finite() and price > 0):
+            raise ReadFailed(f"the last price of {symbol} is {price}, which is no price")
+        return price
+
+    async def trades(self, symbol: str, since_ms: int, until_ms: int) -> Sequence[Trade]:
+        """Public trades of a span, oldest first, all pages. Raises: ReadFailed."""
+        return await self._history.trades(symbol, since_ms, until_ms)
+
+    async def bars(
+        self,
+        symbol: str,
+        minutes: int,
+        since_ms: int,
+        until_ms: int,
+        source: Literal["last", "mark"],
+    ) -> Sequence[Bar]:
+        """Candles that open in a span, oldest first, all pages. Raises: ReadFailed."""
+        return await self._history.bars(symbol, minutes, since_ms, until_ms, source)
+
+    # --- writes ---------------------------------------------------------------------------
+    async def place_stop(self, request: StopRequest) -> Outcome:
+        """Rest one stop, and believe it only when the answer repeats what was asked for."""
+        instrument = self._instruments.get(request.leg.symbol)
+        if instrument is None:
+            return self._not_sent(f"{request.leg.symbol} is not listed")
+        params = orders.stop_params(request)
+        finding = gate.check_stop(params, request, instrument, self.account)
+        if finding is not None:
+            return self._not_sent(finding)
+        sent_at = asyncio.get_running_loop().time()
+        answer = await self._rest.new_algo_order(params)
+        if not isinstance(answer, Failure):
+            self._feed.expect_account_event(sent_at)
+            return await self._verified(request, answer)
+        if answer.code == codes.DUPLICATE_ID:
+            return await self._same_id(request.leg, request.client_id, "stop")
+        return self._failed(answer, request.client_id)
+
+    async def _verified(self, request: StopRequest, order: wire.AlgoOrder) -> Outcome:
+        try:
+            wrong = orders.wrong_echo(request, order)
+            looked_up = translate.looked_up_stop(order)
+        except ValueError as error:
+            return Unknown(f"the answer to a new stop cannot be read: {error}")
+        if wrong is None and looked_up.state in STILL_THERE:
+            return Acknowledged(str(order.algo_id), order.create_time)
+        if wrong is None:
+            text = f"the exchange took the stop and ended it at once ({order.algo_status})"
+            return Refused(Refusal.OTHER, 0, text)
+        text = f"the exchange made another stop than was asked for: {wrong}"
+        self._log.error(text, symbol=order.symbol, client_id=request.client_id)
+        cancelled = await self._rest.cancel_algo_order(
+            algo_id=str(order.algo_id), client_id=request.client_id
+        )
+        if isinstance(cancelled, Failure):
+            return Unknown(f"{text}; cancelling it: {cancelled.text}")
+        return Refused(Refusal.OTHER, 0, text)
+
+    async def cancel_stop(self, leg: Leg, order_id: str | None, client_id: str) -> CancelOutcome:
+        """Cancel one conditional order of ours; any other is left alone."""
+        if not client_id.startswith(self._settings.own_prefix):
+            return self._not_sent(f"the order {client_id!r} on {leg} is not ours")
+        sent_at = asyncio.get_running_loop().time()
+        answer = await self._rest.cancel_algo_order(algo_id=order_id, client_id=client_id)
+        if not isinstance(answer, Failure):
+            self._feed.expect_account_event(sent_at)
+            # The answer states no time; ours is the estimate of the exchange's.
+            return Acknowledged(str(answer.algo_id), self.exchange_ms())
+        if answer.code in codes.NOT_FOUND:
+            return Gone(answer.code, answer.text)
+        return self._failed(answer, client_id="")
+
+    async def close_position(self, request: CloseRequest) -> Outcome:
+        """Send one reduce-only market order; what it filled is told by the account stream.
+
+        A quantity above the largest market order is cut to it: the position then remains,
+        smaller, and is closed by the next request.
+        """
+        instrument = self._instruments.get(request.leg.symbol)
+        if instrument is None:
+            return self._not_sent(f"{request.leg.symbol} is not listed")
+        params = orders.close_params(request, instrument)
+        finding = gate.check_close(params, request, instrument, self.account)
+        if finding is not None:
+            return self._not_sent(finding)
+        sent_at = asyncio.get_running_loop().time()
+        answer = await self._rest.new_order(params)
+        if not isinstance(answer, Failure):
+            self._feed.expect_account_event(sent_at)
+            return Acknowledged(str(answer.order_id), answer.update_time)
+        if answer.code == codes.DUPLICATE_ID:
+            return await self._same_id(request.leg, request.client_id, "order")
+        return self._failed(answer, request.client_id)
+
+    async def look_up(
+        self, leg: Leg, client_id: str, service: Literal["stop", "order"]
+    ) -> LookedUp:
+        """Ask the service that owns the id.
+
+        A request that was lost may still arrive until its `recvWindow` is over; only then is
+        "not found" an answer, so that this waits for it, two seconds at most.
+
+        Raises: ReadFailed.
+        """
+        found = await self._ask(leg, client_id, service)
+        wait_ms = self._settles_at_ms.get(client_id, 0) - self.exchange_ms()
+        if found.state is OrderState.ABSENT and wait_ms > 0:
+            await asyncio.sleep(wait_ms / MS_PER_SECOND)
+            found = await self._ask(leg, client_id, service)
+        return found
+
+    async def _ask(self, leg: Leg, client_id: str, service: Literal["stop", "order"]) -> LookedUp:
+        try:
+            if service == "stop":
+                stop = await self._rest.algo_order(client_id)
+                if not isinstance(stop, Failure):
+                    return translate.looked_up_stop(stop)
+                failure = stop
+            else:
+                order = await self._rest.order(leg.symbol, client_id=client_id)
+                if not isinstance(order, Failure):
+                    return translate.looked_up_order(order)
+                failure = order
+        except ValueError as error:
+            raise ReadFailed(f"looking up {client_id}: {error}") from error
+        if failure.kind is FailureKind.REFUSED and failure.code in codes.NOT_FOUND:
+            return LookedUp(OrderState.ABSENT)
+        raise ReadFailed(f"looking up {client_id}: {failure.text}")
+
+    async def _same_id(
+        self, leg: Leg, client_id: str, service: Literal["stop", "order"]
+    ) -> Outcome:
+        """The id exists already: it is the order asked for, from an attempt before."""
+        try:
+            found = await self.look_up(leg, client_id, service)
+        except ReadFailed as error:
+            return Unknown(f"an order of this id exists; {error}")
+        if found.state in STILL_THERE and found.order_id is not None:
+            return Acknowledged(found.order_id, found.at_ms or self.exchange_ms())
+        return Unknown(f"an order of this id existed and is {found.state.value} now")
+
+    def _not_sent(self, finding: str) -> Refused:
+        self._log.error("an order was stopped at the gate", reason=finding)
+        return Refused(Refusal.OTHER, 0, f"not sent: {finding}")
+
+    def _failed(self, failure: Failure, client_id: str) -> Refused | Unknown:
+        match failure.kind:
+            case FailureKind.REFUSED:
+                return codes.refused(failure.code, failure.text, failure.retry_after_ms)
+            case FailureKind.TRANSIENT:
+                return Refused(
+                    Refusal.TRANSIENT,
+                    failure.code,
+                    failure.text,
+                    retry_after_ms=failure.retry_after_ms,
+                )
+            case FailureKind.UNKNOWN:
+                self._remember(client_id, failure.sent_at_ms)
+                return Unknown(failure.text)
+
+    def _remember(self, client_id: str, sent_at_ms: int) -> None:
+        """Note until when a lost write may still arrive."""
+        while len(self._settles_at_ms) >= UNSETTLED_MAX:
+            self._settles_at_ms.pop(next(iter(self._settles_at_ms)))
+        self._settles_at_ms[client_id] = sent_at_ms + self._settings.write_window_ms
