@@ -1,0 +1,1 @@
+"""One file for each group of commands. Heavy parts load when a command runs, not before."""

@@ -1,0 +1,138 @@
+"""`trailstop paper`: the local exchange alone."""
+
+# ruff: noqa: PLC0415 - heavy parts load when the command runs, so that --help is quick
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from trailstop.commands.options import ConfigOption, SetOption, load
+from trailstop.commands.parent import EndWithStdin, end_with_stdin
+from trailstop.commands.times import duration_us, moment_us
+
+if TYPE_CHECKING:
+    from trailstop.config.sections import Paper
+
+BINANCE_PORT: Final = 9580
+CONTROL_PORT: Final = 9581
+
+BinancePort = Annotated[
+    int, typer.Option(help="Port of REST and streams; 0 takes a free one.", min=0, max=65535)
+]
+ControlPort = Annotated[
+    int, typer.Option(help="Port of the control interface; 0 takes a free one.", min=0, max=65535)
+]
+LinkPort = Annotated[
+    int, typer.Option(help="Port of the virtual clock; 0 takes a free one.", min=0, max=65535)
+]
+DataOption = Annotated[
+    list[Path] | None,
+    typer.Option("--data", metavar="FILE", help="Recorded prices; may be repeated."),
+]
+GenerateOption = Annotated[
+    int | None, typer.Option("--generate", metavar="SEED", help="Generated prices of this seed.")
+]
+SymbolOption = Annotated[
+    list[str] | None, typer.Option("--symbol", help="A generated market; may be repeated.")
+]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="Begin here, 2021-05-19T12:00 (UTC).")
+]
+ForOption = Annotated[
+    str | None, typer.Option("--for", metavar="DURATION", help="Play so much: 40m, 12h, 3d.")
+]
+EveryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--every",
+        metavar="N",
+        help="A new long and short every N bars (tick files: seconds) where flat.",
+        min=1,
+    ),
+]
+
+
+def paper(
+    *,
+    binance_port: BinancePort = BINANCE_PORT,
+    control_port: ControlPort = CONTROL_PORT,
+    link_port: LinkPort = 0,
+    data: DataOption = None,
+    generate: GenerateOption = None,
+    symbols: SymbolOption = None,
+    start: FromOption = None,
+    duration: ForOption = None,
+    speed: Annotated[
+        float, typer.Option(help="Virtual seconds a second; 0 as fast as it goes.", min=0)
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of latencies and faults.")] = 0,
+    open_pair: Annotated[
+        bool, typer.Option("--open", help="Open a long and a short in each market, once.")
+    ] = False,
+    every: EveryOption = None,
+    wait_for_guard: Annotated[
+        bool, typer.Option("--wait-for-guard", help="Time stands still without a linked guard.")
+    ] = False,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    watched: EndWithStdin = False,
+) -> int:
+    """Run a local exchange that speaks Binance's protocol; prints one JSON line when ready.
+
+    The line names its addresses and the keys of its accounts. Section [paper] of the settings
+    holds its latency, fees and switches.
+
+    Example: trailstop paper --binance-port 9580 --generate 7 --speed 60
+    """
+    if data and generate is not None:
+        raise typer.BadParameter("give either --data or --generate, not both")
+    from_us = None if start is None else moment_us(start)
+    for_us = None if duration is None else duration_us(duration)
+    section = load(config, settings).paper
+    from trailstop.paper.plan import plan_openings
+    from trailstop.paper.runner import DEFAULT_SYMBOLS, PaperSettings, run_paper
+
+    if watched:
+        end_with_stdin()
+    files = tuple(data or ())
+    markets = tuple(symbol.upper() for symbol in symbols or DEFAULT_SYMBOLS)
+    opens = open_pair or every is not None
+    build = _build(
+        section,
+        seed=seed,
+        schedule=plan_openings(files, markets, every) if opens else None,
+        once=opens and every is None,
+        binance_port=binance_port,
+        control_port=control_port,
+        link_port=link_port,
+    )
+    return run_paper(
+        PaperSettings(
+            data=tuple(str(path) for path in files),
+            generate=generate,
+            symbols=markets,
+            speed=speed,
+            from_us=from_us,
+            for_us=for_us,
+            waits_for_guard=wait_for_guard,
+            build=build,
+        )
+    )
+
+
+def _build(section: Paper, *, seed: int, **rest: Any) -> Any:
+    """What the exchange is built from: its own defaults where the settings are silent."""
+    import msgspec
+
+    from trailstop.paper.assembly import Build
+    from trailstop.paper.settings import WorldSettings
+
+    given = {
+        name: value
+        for name, value in msgspec.structs.asdict(section).items()
+        if value is not None and name != "link"
+    }
+    latency = {"latency_ms": given.pop("latency_ms")} if "latency_ms" in given else {}
+    return Build(world=WorldSettings(seed=seed, **given), seed=seed, **latency, **rest)

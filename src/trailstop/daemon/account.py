@@ -1,0 +1,403 @@
+"""One account under guard: its legs, what its venue tells, and what is done about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Literal
+
+import structlog
+from msgspec.structs import replace
+
+from trailstop.clock import Clock
+from trailstop.config import Config
+from trailstop.daemon.executor import AccountTraits, LegExecutor, Told
+from trailstop.daemon.feeder import Feeder
+from trailstop.daemon.ids import epoch_tag
+from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.reads import retried
+from trailstop.daemon.supervisor import Supervisor
+from trailstop.domain.position import Fees, Leg, Phase, Position, Role
+from trailstop.domain.price import Side
+from trailstop.engine import events as ev
+from trailstop.engine.begin import begin
+from trailstop.engine.jumps import JUMP_DIVISOR
+from trailstop.engine.trail import Trail
+from trailstop.feeds.quality import TradeQuality, Verdict
+from trailstop.observe.hub import FactHub
+from trailstop.ports import (
+    FundingBooked,
+    LastPrice,
+    MarkPrice,
+    OrderState,
+    PositionReport,
+    Quote,
+    StopReport,
+    StreamState,
+    Venue,
+    VenueEvent,
+)
+from trailstop.storage.records import Adopted
+from trailstop.storage.store import Store
+
+_log = structlog.get_logger("trailstop.guard")
+
+ASSUMED_FEES = Fees(Decimal("0.0005"), Decimal("0.0005"))
+"""Binance's first taker level, until the account's own rates have been read."""
+
+BLIND_MARGIN_MS = 15_000
+"""A stream that was found silent may have missed what happened before that was noticed."""
+
+
+@dataclass(slots=True)
+class SymbolPrices:
+    """The newest market data of one symbol."""
+
+    quality: TradeQuality = field(default_factory=TradeQuality)
+    quote: Quote | None = None
+    mark: MarkPrice | None = None
+
+
+class AccountGuard:
+    """Guards every position of one account; nothing here writes to the exchange itself."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        store: Store,
+        clock: Clock,
+        supervisor: Supervisor,
+        config: Config,
+        hub: FactHub,
+    ) -> None:
+        self.venue = venue
+        self.store = store
+        self.clock = clock
+        self.supervisor = supervisor
+        self.config = config
+        self.hub = hub
+        self.legs: dict[Leg, GuardedLeg] = {}
+        self.not_guarded: set[Leg] = set()
+        self.streams: dict[str, bool] = {}
+        self.traits = AccountTraits()
+        self.missing_trails = 0
+        self.blind_since_ms: int | None = None
+        self.feeder = Feeder(store, hub, venue.exchange_ms)
+        self.pass_wanted = asyncio.Event()
+        self.full_wanted = False
+        self._prices: dict[str, SymbolPrices] = {}
+        self._opened_ms: dict[Leg, int] = {}
+        self._fees: dict[str, Fees] = {}
+        self._last_epoch: dict[Leg, int] = {}
+        self._sweepers: dict[Leg, LegExecutor] = {}
+
+    # --- the life of a leg ---------------------------------------------------------------
+    def adopt(
+        self, leg: Leg, position: Position, foreign_stop: Decimal | None, at_ms: int
+    ) -> GuardedLeg:
+        """Begin the trail of a position that was found without one."""
+        opened_ms = self._opened_ms.pop(leg, None)
+        if opened_ms is not None:
+            position = replace(position, opened_at_ms=opened_ms)
+        epoch = max(position.opened_at_ms or at_ms, self._last_epoch.get(leg, 0) + 1)
+        trail = begin(
+            leg=leg,
+            epoch=epoch,
+            position=position,
+            instrument=self.venue.instrument(leg.symbol),
+            policy=self.config.policy_for(leg),
+            fees=self._fees.get(leg.symbol, ASSUMED_FEES),
+            at_ms=at_ms,
+            foreign_stop=foreign_stop,
+        )
+        adopted = Adopted(
+            leg, epoch, position, trail.instrument, trail.policy, trail.fees, at_ms, foreign_stop
+        )
+        self.store.record([adopted], trail=trail)
+        self.hub.publish([adopted])
+        guarded = self.restore(trail, generation=0)
+        self.supervisor.spawn(f"first price {leg}", self._first_price(guarded))
+        return guarded
+
+    def restore(self, trail: Trail, *, generation: int) -> GuardedLeg:
+        """Take a trail under guard, new or from the store."""
+        leg, policy = trail.leg, trail.policy
+        executor = self._executor(
+            leg,
+            trail.epoch,
+            trail.position.side,
+            generation,
+            triggers=(policy.trigger_price, policy.backstop_trigger_price),
+        )
+        guarded = GuardedLeg(trail, executor)
+        self.legs[leg] = guarded
+        self._last_epoch[leg] = trail.epoch
+        self.watch()
+        return guarded
+
+    def sweeper(self, leg: Leg, side: Side) -> LegExecutor:
+        """The executor that removes stops of ours from a leg that has no trail."""
+        if leg not in self._sweepers:
+            # The time names its writes, so that no restart repeats an id.
+            now_ms = self.venue.exchange_ms()
+            self._sweepers[leg] = self._executor(leg, now_ms, side, 0, ("last", "mark"))
+        return self._sweepers[leg]
+
+    @property
+    def opened_legs(self) -> frozenset[Leg]:
+        """Legs on which a position was opened and not adopted yet."""
+        return frozenset(self._opened_ms)
+
+    def _executor(
+        self,
+        leg: Leg,
+        epoch: int,
+        side: Side,
+        generation: int,
+        triggers: tuple[Literal["last", "mark"], Literal["last", "mark"]],
+    ) -> LegExecutor:
+        def current() -> GuardedLeg | None:
+            guarded = self.legs.get(leg)
+            return guarded if guarded is not None and guarded.trail.epoch == epoch else None
+
+        def tell(told: Told) -> None:
+            guarded = current()
+            if guarded is None:
+                self.feeder.settle_alone(told)
+            else:
+                self.feed_told(guarded, told)
+
+        def quantity() -> Decimal:
+            guarded = current()
+            return Decimal(0) if guarded is None else guarded.trail.position.quantity
+
+        def closing() -> bool:
+            guarded = current()
+            return guarded is None or guarded.trail.phase is Phase.TRIGGERED
+
+        return LegExecutor(
+            leg=leg,
+            epoch=epoch,
+            side=side,
+            tag=epoch_tag(self.store.installation, leg, epoch),
+            venue=self.venue,
+            store=self.store,
+            clock=self.clock,
+            supervisor=self.supervisor,
+            traits=self.traits,
+            tell=tell,
+            ask_for_pass=self.ask_for_pass,
+            position_quantity=quantity,
+            closing=closing,
+            triggers=triggers,
+            generation=generation,
+        )
+
+    async def _first_price(self, guarded: GuardedLeg) -> None:
+        """Have a price at once: the next trade may be long in coming."""
+        leg = guarded.trail.leg
+        price = await retried(lambda: self.venue.last_price(leg.symbol))
+        if guarded.trail.price is None:
+            self._spread_seen(guarded)
+            self.feed(guarded, ev.PriceSeen(price, self.venue.exchange_ms()))
+        if leg.symbol not in self._fees:
+            self._fees[leg.symbol] = await retried(lambda: self.venue.fees(leg.symbol))
+        fees = self._fees[leg.symbol]
+        if fees != guarded.trail.fees and not guarded.ended:
+            self.feed(guarded, ev.FeesKnown(fees, self.venue.exchange_ms()))
+
+    def watch(self) -> None:
+        """Watch the prices of every guarded symbol."""
+        self.venue.watch(frozenset(leg.symbol for leg in self.legs))
+
+    # --- events ----------------------------------------------------------------------------
+    def feed(self, guarded: GuardedLeg, event: ev.Event) -> None:
+        """Tell one trail one event and carry out what it commands; a failure stays its own."""
+        if guarded.ended:
+            return
+        self.supervisor.guarded(f"leg {guarded.trail.leg}", lambda: self._feed(guarded, event))
+
+    def _feed(self, guarded: GuardedLeg, event: ev.Event) -> None:
+        self.feeder.feed(guarded, event)
+        guarded.arm(self.venue.exchange_ms(), lambda: self._wake(guarded))
+
+    def _wake(self, guarded: GuardedLeg) -> None:
+        guarded.timer = None
+        self.feed(guarded, ev.TimePassed(self.venue.exchange_ms()))
+
+    def feed_told(self, guarded: GuardedLeg, told: Told) -> None:
+        """Tell a trail what became of its stop."""
+        if guarded.ended:
+            self.feeder.settle_alone(told)
+            return
+        self.supervisor.guarded(
+            f"leg {guarded.trail.leg}", lambda: self.feeder.feed_told(guarded, told)
+        )
+        guarded.arm(self.venue.exchange_ms(), lambda: self._wake(guarded))
+
+    async def listen(self) -> None:
+        """Take what the venue tells, for ever."""
+        async for event in self.venue.events():
+            self.supervisor.guarded("event", partial(self.on_event, event))
+
+    def on_event(self, event: VenueEvent) -> None:
+        """Sort one event of the venue to the legs that it concerns."""
+        match event:
+            case LastPrice():
+                self._on_trade(event)
+            case Quote(symbol):
+                self._prices_of(symbol).quote = event
+                self._witness(symbol, lambda: ev.QuoteSeen(event.bid, event.ask, event.at_ms))
+            case MarkPrice(symbol):
+                self._on_mark(event)
+            case PositionReport():
+                self._on_position(event)
+            case FundingBooked(leg, paid, at_ms):
+                self._on_funding(leg, paid, at_ms)
+            case StopReport():
+                self._on_stop(event)
+            case StreamState(stream, up, text):
+                self._on_stream(stream, up, text)
+
+    def _prices_of(self, symbol: str) -> SymbolPrices:
+        return self._prices.setdefault(symbol, SymbolPrices())
+
+    def _on(self, symbol: str) -> Iterable[GuardedLeg]:
+        return [guarded for leg, guarded in self.legs.items() if leg.symbol == symbol]
+
+    def _on_trade(self, trade: LastPrice) -> None:
+        verdict = self._prices_of(trade.symbol).quality.judge(trade, self.venue.exchange_ms())
+        if verdict not in (Verdict.GOOD, Verdict.STALE):
+            _log.warning("price_refused", symbol=trade.symbol, why=verdict.value, price=trade.price)
+            return
+        legs = self._on(trade.symbol)
+        if not legs:
+            return
+        event = ev.PriceSeen(trade.price, trade.at_ms, "trade", verdict is Verdict.GOOD)
+        for guarded in legs:
+            if guarded.trail.policy.trigger_price == "last":
+                self._witness_jump(guarded, trade.price)
+                self.feed(guarded, event)
+
+    def _witness_jump(self, guarded: GuardedLeg, price: Decimal) -> None:
+        """Show the trail book and mark before a price far from the last one.
+
+        They matter for nothing else, so that the journal is spared every quote.
+        """
+        last = guarded.trail.price
+        if last is None or abs(price - last) * JUMP_DIVISOR > last:
+            self._spread_seen(guarded)
+
+    def _spread_seen(self, guarded: GuardedLeg) -> None:
+        prices = self._prices_of(guarded.trail.leg.symbol)
+        quote, mark = prices.quote, prices.mark
+        if quote is not None and (quote.bid, quote.ask) != (guarded.trail.bid, guarded.trail.ask):
+            self.feed(guarded, ev.QuoteSeen(quote.bid, quote.ask, quote.at_ms))
+        if mark is not None and mark.mark != guarded.trail.mark:
+            self.feed(guarded, ev.MarkSeen(mark.mark, mark.at_ms))
+
+    def _witness(self, symbol: str, event: Callable[[], ev.Event]) -> None:
+        for guarded in self._on(symbol):
+            if guarded.trail.jump is not None:
+                self.feed(guarded, event())
+
+    def _on_mark(self, mark: MarkPrice) -> None:
+        self._prices_of(mark.symbol).mark = mark
+        for guarded in self._on(mark.symbol):
+            if guarded.trail.policy.trigger_price == "mark":
+                self.feed(guarded, ev.PriceSeen(mark.mark, mark.at_ms, "mark"))
+            elif guarded.trail.jump is not None:
+                self.feed(guarded, ev.MarkSeen(mark.mark, mark.at_ms))
+
+    def _on_position(self, report: PositionReport) -> None:
+        leg, quantity = report.leg, report.quantity
+        guarded = self.legs.get(leg)
+        if guarded is None:
+            if quantity:
+                self._opened_ms.setdefault(leg, report.at_ms)
+                self.ask_for_pass(f"position on {leg}")
+            else:
+                self._opened_ms.pop(leg, None)
+            return
+        now_ms = self.venue.exchange_ms()
+        position = guarded.trail.position
+        guarded.event_ms = now_ms
+        if not quantity:
+            guarded.flat_ms = report.at_ms
+            self.ask_for_pass(f"{leg} is said to be flat")
+            return
+        side = Side.LONG if quantity > 0 else Side.SHORT
+        if guarded.flat_ms is not None or side is not position.side:
+            guarded.flat_ms = guarded.flat_ms or report.at_ms
+            self._opened_ms[leg] = report.at_ms
+            self.ask_for_pass(f"{leg} was opened anew")
+            return
+        changed = replace(position, quantity=abs(quantity), entry_price=report.entry_price)
+        if changed != position:
+            self.feed(guarded, ev.PositionChanged(changed, report.at_ms))
+
+    def _on_funding(self, leg: Leg, paid: Decimal, at_ms: int) -> None:
+        guarded = self.legs.get(leg)
+        if guarded is None:
+            return
+        position = guarded.trail.position
+        funded = replace(position, funding_paid=position.funding_paid + paid)
+        self.feed(guarded, ev.PositionChanged(funded, at_ms))
+
+    def _on_stop(self, report: StopReport) -> None:
+        stop = report.stop
+        guarded = self.legs.get(stop.leg)
+        if stop.role is Role.FOREIGN:
+            if guarded is not None:
+                guarded.foreign_ids.add(stop.client_id)
+                self.ask_for_pass("a stop that is not ours changed")
+            return
+        if guarded is None or not stop.client_id.startswith(guarded.executor.tag):
+            if report.state in (OrderState.TRIGGERED, OrderState.REJECTED):
+                self._without_trail(stop.leg, f"a stop of ours is {report.state.value}")
+            return
+        match report.state:
+            case OrderState.TRIGGERED:
+                guarded.executor.gone(stop.client_id)
+                self.feed(guarded, ev.StopTriggered(report.at_ms))
+            case OrderState.REJECTED:
+                guarded.executor.gone(stop.client_id)
+                self.feed(guarded, ev.TriggerRejected(report.text, report.at_ms))
+            case OrderState.CANCELLED | OrderState.FILLED:
+                if guarded.executor.gone(stop.client_id):
+                    guarded.event_ms = self.venue.exchange_ms()
+                    self.ask_for_pass("a stop of ours went without our asking")
+
+    def _without_trail(self, leg: Leg, text: str) -> None:
+        """What concerns a leg without a trail is never a silent return."""
+        self.missing_trails += 1
+        _log.error(
+            "leg_without_trail",
+            account=leg.account,
+            venue=leg.venue,
+            symbol=leg.symbol,
+            side=leg.position_side,
+            what=text,
+        )
+        self.ask_for_pass(text)
+
+    def _on_stream(self, stream: str, up: bool, text: str) -> None:
+        self.streams[stream] = up
+        if stream == "private" and not up and self.blind_since_ms is None:
+            # What happens now is not told: the next full pass asks the executions.
+            self.blind_since_ms = self.venue.exchange_ms() - BLIND_MARGIN_MS
+        level = _log.info if up else _log.warning
+        level("stream", account=self.venue.account, stream=stream, up=up, text=text)
+        if up and stream == "private":
+            self.ask_for_pass("the account stream is up", full=True)
+
+    # --- passes ----------------------------------------------------------------------------
+    def ask_for_pass(self, why: str, *, full: bool = False) -> None:
+        """Have the exchange compared with the targets as soon as possible."""
+        _log.debug("pass_wanted", account=self.venue.account, why=why)
+        self.full_wanted = self.full_wanted or full
+        self.pass_wanted.set()

@@ -1,0 +1,155 @@
+"""The composition root: builds the daemon from its configuration and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+
+import structlog
+from msgspec import Struct
+
+from trailstop.clock import Clock, SystemClock
+from trailstop.config import Config
+from trailstop.daemon.account import AccountGuard
+from trailstop.daemon.facade import Facade
+from trailstop.daemon.ids import own_prefix
+from trailstop.daemon.reconcile import Reconciler
+from trailstop.daemon.recovery import Recovery
+from trailstop.daemon.socket import StatusSocket
+from trailstop.daemon.supervisor import Supervisor
+from trailstop.observe.facts import tell
+from trailstop.observe.hub import FactHub
+from trailstop.observe.log import LogSettings, configure
+from trailstop.storage.records import Alarmed, Record, leg_of
+from trailstop.storage.store import Store
+from trailstop.timelink import run_linked
+from trailstop.venues.binance.settings import BinanceSettings
+from trailstop.venues.binance.transport import new_address
+from trailstop.venues.binance.venue import BinanceVenue
+from trailstop.venues.governor import AddressBudget
+from trailstop.venues.offset import ServerClock
+
+_log = structlog.get_logger("trailstop.guard")
+
+EXIT_DONE = 0
+
+
+class RunOptions(Struct, frozen=True):
+    """What is not in the configuration file: how this process logs."""
+
+    log: LogSettings
+
+
+def run(config: Config, *, log: LogSettings) -> int:
+    """Guard until Ctrl-C or SIGTERM; the stops stay on the exchange.
+
+    Returns the exit status. Raises: TrailstopError where it cannot start.
+    """
+    options = RunOptions(log)
+    if config.link is None:
+        asyncio.run(_main(config, options, SystemClock()))
+    else:
+        host, port = config.link
+        run_linked(lambda clock: _main(config, options, clock), host, port)
+    return EXIT_DONE
+
+
+async def _main(config: Config, options: RunOptions, clock: Clock) -> None:
+    secrets = [
+        secret.reveal()
+        for account in config.accounts
+        for secret in (account.api_key, account.api_secret)
+        if secret is not None
+    ]
+    configure(options.log, secrets=secrets, now_ms=clock.wall_ms)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopping.set)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    store = Store.open(config.database_url, mode=config.mode, now_ms=clock.wall_ms())
+    try:
+        await Daemon(config, store, clock).run(stopping)
+    finally:
+        await store.close()
+
+
+class Daemon:
+    """All accounts of one process."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._loaded = store.load()
+        self._hub = FactHub()
+        self._supervisor = Supervisor(clock)
+        # Accounts behind one address share its clock, its weight and its bans.
+        self._servers: dict[str, tuple[ServerClock, AddressBudget]] = {}
+        self._accounts = [self._account(number) for number in range(len(config.accounts))]
+        self.facade = Facade(self._accounts, store, clock, config.mode, self._loaded)
+        self._hub.subscribe("log", _log_fact)
+        self._hub.subscribe("status", self.facade.on_record)
+
+    def _account(self, number: int) -> AccountGuard:
+        account = self._config.accounts[number]
+        key, secret = account.keys()
+        settings = BinanceSettings(
+            account=account.name,
+            api_key=key.reveal(),
+            api_secret=secret.reveal(),
+            rest_url=account.settings.rest_url,
+            ws_url=account.settings.ws_url,
+            own_prefix=own_prefix(self._store.installation),
+        )
+        # Jitter only spreads reconnects; a seed of the account keeps runs alike.
+        if settings.rest_url not in self._servers:
+            self._servers[settings.rest_url] = (ServerClock(self._clock), new_address())
+        server, budget = self._servers[settings.rest_url]
+        chance = random.Random(account.name)
+        venue = BinanceVenue(settings, self._clock, chance, server, budget)
+        return AccountGuard(
+            venue,
+            store=self._store,
+            clock=self._clock,
+            supervisor=self._supervisor,
+            config=self._config,
+            hub=self._hub,
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Start every account, guard until asked to stop, close without touching an order."""
+        socket = StatusSocket(self.facade, self._config.data_dir)
+        try:
+            await asyncio.gather(*(account.venue.start() for account in self._accounts))
+            await socket.start()
+            await asyncio.gather(*(self._bring_up(account) for account in self._accounts))
+            _log.info("guarding", accounts=len(self._accounts), mode=self._config.mode)
+            await stopping.wait()
+            _log.info("stopping", note="the stops stay on the exchange")
+        finally:
+            await self._supervisor.close()
+            await socket.close()
+            for account in self._accounts:
+                await account.venue.close()
+
+    async def _bring_up(self, account: AccountGuard) -> None:
+        """Continue what the store has of an account, compare all of it, then keep watch."""
+        name = account.venue.account
+        reconciler = Reconciler(account)
+        await Recovery(account, self._loaded, reconciler.apply).run()
+        await reconciler.one_pass(full=True)
+        self._supervisor.keep(f"stream {name}", account.listen)
+        self._supervisor.keep(f"passes {name}", reconciler.run)
+
+
+def _log_fact(record: Record) -> None:
+    line = tell(record)
+    if line is None:
+        return
+    leg = leg_of(record)
+    level = _log.error if isinstance(record, Alarmed) else _log.info
+    level(line, account=leg.account, venue=leg.venue, symbol=leg.symbol)

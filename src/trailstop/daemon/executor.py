@@ -1,0 +1,520 @@
+"""The only caller of exchange writes: one write a leg in flight, a close overtakes.
+
+New first: the new working stop is acknowledged, then the old one is cancelled. Where the
+exchange refuses two of them, the old one is cancelled beneath a confirmed backstop, and its
+price is restored when the new one is not taken. An unknown outcome is looked up at the
+service that owns the id before anything else is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+import structlog
+
+from trailstop.clock import MS_PER_SECOND, Clock
+from trailstop.daemon.ids import client_id
+from trailstop.daemon.supervisor import Supervisor
+from trailstop.daemon.writes import make_durable
+from trailstop.domain.position import Leg, Role, StopKind
+from trailstop.domain.price import Side
+from trailstop.engine.commands import CancelStop, CloseReason
+from trailstop.engine.events import Refusal
+from trailstop.errors import ReadFailed
+from trailstop.guard.snapshot import RestingStop
+from trailstop.ports import (
+    Acknowledged,
+    CloseRequest,
+    Gone,
+    LookedUp,
+    OrderState,
+    Outcome,
+    Refused,
+    StopRequest,
+    Unknown,
+    Venue,
+)
+from trailstop.storage.records import Intent, Settled
+from trailstop.storage.store import Store
+
+_log = structlog.get_logger("trailstop.executor")
+
+SETTLE_MS = 2_500
+"""After this long a request that was never seen cannot take effect any more: it is older
+than the receive window that it was signed with."""
+LOOK_UP_SECONDS = (0.1, 0.3, 0.6, 1.0, 2.0)
+"""Pauses before the look-ups of one unknown outcome; the last one repeats."""
+CANCEL_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+CLOSE_TRIES = 3
+
+
+@dataclass(slots=True)
+class Resting:
+    """One stop of ours that the exchange has acknowledged and that may still rest."""
+
+    client_id: str
+    order_id: str
+    role: Role
+    price: Decimal
+    quantity: Decimal
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The newest working stop that was asked for and is not yet sent."""
+
+    price: Decimal
+    quantity: Decimal
+    kind: StopKind
+    asked_ms: int
+    text: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Told:
+    """What the executor tells its leg about a working stop, with the record that settles it."""
+
+    what: Literal["acknowledged", "refused", "unknown", "triggered"]
+    settled: Settled | None
+    at_ms: int
+    price: Decimal = Decimal(0)
+    quantity: Decimal = Decimal(0)
+    previous: Decimal | None = None
+    kind: StopKind = StopKind.INITIAL
+    client_id: str = ""
+    asked_ms: int = 0
+    reason: Refusal = Refusal.OTHER
+    text: str = ""
+
+
+@dataclass(slots=True)
+class AccountTraits:
+    """What was learned of one account: whether two working stops may rest together."""
+
+    overlap: bool = True
+
+
+@dataclass(slots=True)
+class _Lookup:
+    intent: Intent
+    sent_ms: int
+    tries: int = 0
+
+
+@dataclass
+class LegExecutor:
+    """Carries out the commands of one epoch."""
+
+    leg: Leg
+    epoch: int
+    side: Side
+    tag: str
+    venue: Venue
+    store: Store
+    clock: Clock
+    supervisor: Supervisor
+    traits: AccountTraits
+    tell: Callable[[Told], None]
+    ask_for_pass: Callable[[str], None]
+    position_quantity: Callable[[], Decimal]
+    closing: Callable[[], bool]
+    triggers: tuple[Literal["last", "mark"], Literal["last", "mark"]]
+    generation: int = 0
+    resting: dict[str, Resting] = field(default_factory=dict)
+    settled_ms: int = 0
+    _want: Wanted | None = None
+    _backstop: tuple[Decimal, Decimal] | None = None
+    _cancels: dict[str, tuple[str | None, str]] = field(default_factory=dict)
+    _lookups: dict[str, _Lookup] = field(default_factory=dict)
+    _task: asyncio.Task[None] | None = None
+    _close_task: asyncio.Task[None] | None = None
+    foreign_backstop: bool = False
+
+    # --- what is asked -------------------------------------------------------------------
+    def want_working(self, price: Decimal, quantity: Decimal, kind: StopKind, text: str) -> None:
+        """Have the working stop at this price and size; the newest wish counts.
+
+        `text` explains it to a trader and is journaled with the acknowledgement.
+        """
+        self._want = Wanted(price, quantity, kind, self.venue.exchange_ms(), text)
+        self._kick()
+
+    def want_backstop(self, price: Decimal, quantity: Decimal) -> None:
+        """Have a backstop at this price."""
+        if self._of(Role.BACKSTOP) is None:
+            self._backstop = (price, quantity)
+            self._kick()
+
+    def cancel(self, command: CancelStop) -> None:
+        """Remove one stop of ours."""
+        self._cancels[command.client_id] = (command.order_id, command.reason)
+        self._kick()
+
+    def close(self, quantity: Decimal, reason: CloseReason) -> None:
+        """Close at market, at once, whatever is in flight."""
+        if self._close_task is None or self._close_task.done():
+            work = self._close(quantity, reason)
+            self._close_task = self.supervisor.spawn(f"close {self.leg}", work)
+
+    def look_up(self, intent: Intent) -> None:
+        """Find out what became of a write of an earlier life of this process."""
+        self._lookups[intent.client_id] = _Lookup(intent, intent.at_ms)
+        self._kick()
+
+    def sync(self, stops: Iterable[RestingStop]) -> None:
+        """Take what a fresh complete read shows of this epoch's stops as what rests."""
+        self.resting = {
+            stop.client_id: Resting(
+                stop.client_id,
+                stop.order_id,
+                stop.role,
+                stop.price,
+                stop.quantity if stop.quantity is not None else self.position_quantity(),
+                stop.created_at_ms,
+            )
+            for stop in stops
+            if stop.client_id.startswith(self.tag) and not stop.triggered
+        }
+
+    def gone(self, name: str) -> bool:
+        """A stop of ours no longer rests; True where nobody here asked for that."""
+        expected = name in self._cancels
+        self._cancels.pop(name, None)
+        return self.resting.pop(name, None) is not None and not expected
+
+    @property
+    def pending(self) -> bool:
+        """Whether a write of this leg is under way or waits its turn."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Ids of writes whose outcome is not known."""
+        return tuple(self._lookups)
+
+    def stop(self) -> None:
+        """Send nothing more; what rests stays."""
+        self._want = self._backstop = None
+        for task in (self._task, self._close_task):
+            if task is not None:
+                task.cancel()
+
+    async def idle(self) -> None:
+        """Return when nothing is under way."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    # --- carrying out ----------------------------------------------------------------------
+    def _kick(self) -> None:
+        if not self.pending:
+            self._task = self.supervisor.spawn(f"writes {self.leg}", self._drain())
+
+    def _of(self, role: Role) -> Resting | None:
+        """The tightest resting stop of ours in a role, without those about to be removed."""
+        chosen = [
+            stop
+            for stop in self.resting.values()
+            if stop.role is role and stop.client_id not in self._cancels
+        ]
+        return max(chosen, key=lambda stop: stop.price * self.side.sign, default=None)
+
+    async def _drain(self) -> None:
+        tries = 0
+        while True:
+            if self._lookups:
+                await self._look_up_next()
+            elif self._want is not None and self._of(Role.WORKING) is None:
+                await self._place_working()
+            elif self._cancels:
+                done = await self._cancel_next()
+                tries = 0 if done else tries + 1
+                if not done:
+                    pause = CANCEL_SECONDS[min(tries, len(CANCEL_SECONDS)) - 1]
+                    await self.clock.sleep(pause)
+            elif self._want is not None:
+                await self._move_working()
+            elif self._backstop is not None:
+                price, quantity = self._backstop
+                self._backstop = None
+                await self._send_stop(Role.BACKSTOP, price, quantity, StopKind.INITIAL)
+            else:
+                return
+
+    async def _place_working(self) -> None:
+        want = self._take_want()
+        outcome = await self._send_stop(
+            Role.WORKING, want.price, want.quantity, want.kind, want=want
+        )
+        if isinstance(outcome, Refused) and outcome.overlap:
+            # Something of that form rests that is not known here: only a full read can say.
+            self.ask_for_pass("a stop that is not known here already rests")
+
+    async def _move_working(self) -> None:
+        """Replace the working stop: new first, or beneath the backstop where refused."""
+        old = self._of(Role.WORKING)
+        assert old is not None
+        assert self._want is not None
+        if (old.price, old.quantity) == (self._want.price, self._want.quantity):
+            want = self._take_want()
+            self.tell(self._told_resting(old, want))
+            return
+        if not self.traits.overlap:
+            await self._move_beneath(old)
+            return
+        want = self._take_want()
+        outcome = await self._send_stop(
+            Role.WORKING, want.price, want.quantity, want.kind, old=old, want=want
+        )
+        if isinstance(outcome, Acknowledged):
+            self._cancels[old.client_id] = (old.order_id, "replaced")
+        elif isinstance(outcome, Refused) and outcome.overlap:
+            self.traits.overlap = False
+            # A newer wish may have come while this one was under way.
+            newer: Wanted | None = self._want
+            self._want = newer or want
+
+    def _take_want(self) -> Wanted:
+        want = self._want
+        assert want is not None
+        self._want = None
+        return want
+
+    def _told_resting(self, stop: Resting, want: Wanted) -> Told:
+        return Told(
+            "acknowledged", None, stop.at_ms, stop.price, stop.quantity,
+            stop.price, want.kind, stop.client_id, want.asked_ms, text=want.text,
+        )  # fmt: skip
+
+    async def _move_beneath(self, old: Resting) -> None:
+        """Cancel, then create, only while a backstop is confirmed; restore on failure."""
+        if self._of(Role.BACKSTOP) is None and not self.foreign_backstop:
+            want = self._take_want()
+            text = "no backstop rests to move the stop beneath; asking for one"
+            now_ms = self.venue.exchange_ms()
+            self.tell(Told("refused", None, now_ms, reason=Refusal.TRANSIENT, text=text))
+            self.ask_for_pass(text)
+            return
+        self._cancels[old.client_id] = (old.order_id, "replaced")
+        if not await self._cancel_next(old.client_id) or self.closing():
+            return
+        want = self._take_want()
+        outcome = await self._send_stop(
+            Role.WORKING, want.price, want.quantity, want.kind, old=old, want=want
+        )
+        if isinstance(outcome, Refused) and not self.closing():
+            await self._send_stop(Role.WORKING, old.price, old.quantity, want.kind)
+
+    async def _send_stop(
+        self,
+        role: Role,
+        price: Decimal,
+        quantity: Decimal,
+        kind: StopKind,
+        *,
+        old: Resting | None = None,
+        want: Wanted | None = None,
+    ) -> Outcome:
+        """Place one stop: intent, write, outcome."""
+        now_ms = self.venue.exchange_ms()
+        name = self._next_id()
+        intent = Intent(
+            client_id=name, leg=self.leg, epoch=self.epoch, action="place", role=role,
+            price=price, quantity=quantity, kind=kind,
+            reason=kind.value if role is Role.WORKING else role.value,
+            replaces=None if old is None else old.client_id,
+            generation=self.generation, attempt=0, at_ms=now_ms,
+        )  # fmt: skip
+        tighter = old is None or not self.side.better(old.price, price)
+        await make_durable(self.store, intent, protective=tighter)
+        if role is Role.WORKING:
+            _log.debug("creating trailing stop", leg=str(self.leg), price=price, client_id=name)
+        trigger = self.triggers[0] if role is Role.WORKING else self.triggers[1]
+        request = StopRequest(self.leg, self.side, role, price, quantity, trigger, name)
+        outcome = await self.venue.place_stop(request)
+        self.settled_ms = self.venue.exchange_ms()
+        asked_ms, text = (now_ms, "") if want is None else (want.asked_ms, want.text)
+        self._settle_stop(intent, outcome, asked_ms, old, text)
+        return outcome
+
+    def _settle_stop(
+        self, intent: Intent, outcome: Outcome, asked_ms: int, old: Resting | None, why: str = ""
+    ) -> None:
+        role, price, quantity = intent.role, intent.price, intent.quantity
+        assert role is not None
+        assert price is not None
+        assert quantity is not None
+        kind = intent.kind or StopKind.INITIAL
+        now_ms = self.venue.exchange_ms()
+        told: Told
+        match outcome:
+            case Acknowledged(order_id, at_ms):
+                resting = Resting(intent.client_id, order_id, role, price, quantity, at_ms)
+                self.resting[intent.client_id] = resting
+                told = Told(
+                    "acknowledged",
+                    self._settled(intent, "acknowledged", order_id, "", at_ms),
+                    at_ms, price, quantity, None if old is None else old.price,
+                    kind, intent.client_id, asked_ms, text=why,
+                )  # fmt: skip
+                if role is Role.WORKING:
+                    _log.debug(
+                        "trailing stop created",
+                        leg=str(self.leg), price=price, client_id=intent.client_id,
+                    )  # fmt: skip
+            case Refused(reason, code, text):
+                settled = self._settled(intent, "refused", None, f"{code} {text}", now_ms)
+                if outcome.overlap and self.traits.overlap and old is not None:
+                    # Not the end of this wish: it is done again beneath the backstop.
+                    self.store.record([settled])
+                    return
+                told = Told(
+                    "refused", settled, now_ms, price, quantity, kind=kind,
+                    client_id=intent.client_id, asked_ms=asked_ms, reason=reason, text=text,
+                )  # fmt: skip
+                if reason is Refusal.POSITION_GONE:
+                    self.ask_for_pass(text)
+            case _:
+                settled = self._settled(intent, "unknown", None, outcome.text, now_ms)
+                self._lookups[intent.client_id] = _Lookup(intent, now_ms)
+                told = Told("unknown", settled, now_ms, price, quantity, text=outcome.text)
+        if role is Role.WORKING:
+            self.tell(told)
+        elif told.settled is not None:
+            self.store.record([told.settled])
+
+    def _settled(
+        self,
+        intent: Intent,
+        state: Literal["acknowledged", "refused", "unknown", "absent", "cancelled", "gone"],
+        order_id: str | None,
+        text: str,
+        at_ms: int,
+    ) -> Settled:
+        return Settled(intent.client_id, self.leg, self.epoch, state, order_id, text, at_ms)
+
+    def _next_id(self) -> str:
+        self.generation += 1
+        return client_id(self.tag, self.generation)
+
+    # --- cancels ---------------------------------------------------------------------------
+    async def _cancel_next(self, which: str | None = None) -> bool:
+        """Cancel one stop; False while its fate is not known and it must be tried again."""
+        target = which or next(iter(self._cancels))
+        order_id, reason = self._cancels[target]
+        intent = Intent(
+            client_id=self._next_id(), leg=self.leg, epoch=self.epoch, action="cancel",
+            role=None, price=None, quantity=None, kind=None, reason=reason, replaces=target,
+            generation=self.generation, attempt=0, at_ms=self.venue.exchange_ms(),
+        )  # fmt: skip
+        await make_durable(self.store, intent, protective=False)
+        outcome = await self.venue.cancel_stop(self.leg, order_id, target)
+        now_ms = self.settled_ms = self.venue.exchange_ms()
+        match outcome:
+            case Acknowledged(order_id, at_ms):
+                self.store.record([self._settled(intent, "cancelled", order_id, "", at_ms)])
+            case Gone(code, text):
+                # Triggered, filled or cancelled elsewhere: a fresh read says which.
+                self.store.record([self._settled(intent, "gone", None, f"{code} {text}", now_ms)])
+                self.ask_for_pass("a stop that was to be cancelled is gone")
+            case Refused(_, code, text):
+                settled = self._settled(intent, "refused", None, f"{code} {text}", now_ms)
+                self.store.record([settled])
+                return False
+            case Unknown(text):
+                # A cancel may be repeated: the second one finds nothing to cancel.
+                self.store.record([self._settled(intent, "refused", None, text, now_ms)])
+                return False
+        self._cancels.pop(target, None)
+        self.resting.pop(target, None)
+        return True
+
+    # --- unknown outcomes ------------------------------------------------------------------
+    async def _look_up_next(self) -> None:
+        name, lookup = next(iter(self._lookups.items()))
+        pause = LOOK_UP_SECONDS[min(lookup.tries, len(LOOK_UP_SECONDS) - 1)]
+        lookup.tries += 1
+        await self.clock.sleep(pause)
+        service: Literal["stop", "order"] = "stop" if lookup.intent.action == "place" else "order"
+        try:
+            found = await self.venue.look_up(self.leg, name, service)
+        except ReadFailed as error:
+            _log.warning("look_up_failed", leg=str(self.leg), client_id=name, error=str(error))
+            return
+        now_ms = self.venue.exchange_ms()
+        if found.state is OrderState.ABSENT and now_ms - lookup.sent_ms < SETTLE_MS:
+            return
+        del self._lookups[name]
+        self.settled_ms = now_ms
+        self._resolve(lookup.intent, found, now_ms)
+
+    def _resolve(self, intent: Intent, found: LookedUp, now_ms: int) -> None:
+        """Tell what the look-up says, in the words of an ordinary answer."""
+        order_id = found.order_id or ""
+        at_ms = found.at_ms or now_ms
+        if intent.action != "place":
+            absent = found.state in (OrderState.ABSENT, OrderState.REJECTED)
+            state: Literal["absent", "acknowledged"] = "absent" if absent else "acknowledged"
+            self.store.record([self._settled(intent, state, order_id, found.state.value, at_ms)])
+            self.ask_for_pass("a close was looked up")
+            return
+        if found.state is OrderState.RESTING:
+            old = self.resting.get(intent.replaces or "")
+            self._settle_stop(intent, Acknowledged(order_id, at_ms), intent.at_ms, old)
+            if old is not None:
+                self._cancels[old.client_id] = (old.order_id, "replaced")
+        elif found.state in (OrderState.TRIGGERED, OrderState.FILLED):
+            settled = self._settled(intent, "acknowledged", order_id, found.state.value, at_ms)
+            self.tell(Told("triggered", settled, at_ms))
+            self.ask_for_pass("a stop fired while its outcome was unknown")
+        else:
+            state_now = "absent" if found.state is OrderState.ABSENT else "gone"
+            settled = Settled(
+                intent.client_id, self.leg, self.epoch,
+                "absent" if state_now == "absent" else "gone", order_id, found.state.value, now_ms,
+            )  # fmt: skip
+            if intent.role is Role.WORKING:
+                text = f"the look-up says {found.state.value}"
+                self.tell(Told("refused", settled, now_ms, reason=Refusal.TRANSIENT, text=text))
+            else:
+                self.store.record([settled])
+
+    # --- closing -----------------------------------------------------------------------------
+    async def _close(self, quantity: Decimal, reason: CloseReason) -> None:
+        """Send a reduce-only market close; an unknown one is looked up, never repeated."""
+        for attempt in range(CLOSE_TRIES):
+            if any(lookup.intent.action == "close" for lookup in self._lookups.values()):
+                return
+            now_ms = self.venue.exchange_ms()
+            intent = Intent(
+                client_id=self._next_id(), leg=self.leg, epoch=self.epoch, action="close",
+                role=None, price=None, quantity=quantity, kind=None, reason=reason.value,
+                replaces=None, generation=self.generation, attempt=attempt, at_ms=now_ms,
+            )  # fmt: skip
+            await make_durable(self.store, intent, protective=True)
+            request = CloseRequest(self.leg, self.side, quantity, intent.client_id)
+            outcome = await self.venue.close_position(request)
+            now_ms = self.settled_ms = self.venue.exchange_ms()
+            match outcome:
+                case Acknowledged(order_id, at_ms):
+                    settled = self._settled(intent, "acknowledged", order_id, "", at_ms)
+                    self.store.record([settled])
+                    self.ask_for_pass("closed at market")
+                    return
+                case Unknown(text):
+                    self.store.record([self._settled(intent, "unknown", None, text, now_ms)])
+                    self._lookups[intent.client_id] = _Lookup(intent, now_ms)
+                    self._kick()
+                    return
+                case Refused(why, code, text):
+                    settled = self._settled(intent, "refused", None, f"{code} {text}", now_ms)
+                    self.store.record([settled])
+                    self.ask_for_pass(text)
+                    if why is not Refusal.TRANSIENT:
+                        return
+                    wait_ms = outcome.retry_after_ms or MS_PER_SECOND
+                    await self.clock.sleep(wait_ms / MS_PER_SECOND)

@@ -1,0 +1,232 @@
+"""The guard's way: complete read → plan → the same commands, the same executor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from decimal import Decimal
+from functools import partial
+
+import structlog
+from msgspec.structs import replace
+
+from trailstop.clock import MS_PER_SECOND
+from trailstop.daemon import causes
+from trailstop.daemon.account import AccountGuard
+from trailstop.daemon.continuity import last_flat_ms, touched_zero
+from trailstop.daemon.feeder import carry_out
+from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.reads import retried
+from trailstop.domain.position import Cause, Leg, Position, Role
+from trailstop.domain.price import Side
+from trailstop.engine import events as ev
+from trailstop.engine.commands import AdoptPosition, CancelStop, Command, EndEpoch, LookUp
+from trailstop.errors import ReadFailed
+from trailstop.guard.plan import plan
+from trailstop.guard.snapshot import RestingStop, Snapshot
+from trailstop.storage.records import Intent
+
+_log = structlog.get_logger("trailstop.guard")
+
+FAILED_PASS_SECONDS = 0.5
+"""Pause before a pass that was asked for is tried again after a failed read."""
+
+
+class Reconciler:
+    """Compares one account with its targets: on demand, every few seconds, and in full."""
+
+    def __init__(self, account: AccountGuard) -> None:
+        self._account = account
+        self.passes = 0
+        self.failed_reads = 0
+        self.last_full_ms = 0
+
+    async def run(self) -> None:
+        """Make passes for ever."""
+        account, guard = self._account, self._account.config.guard
+        short = float(guard.reconcile_seconds)
+        full_ms = int(guard.full_pass_seconds * MS_PER_SECOND)
+        while True:
+            due_ms = self.last_full_ms + full_ms - account.clock.monotonic_ms()
+            wait = (
+                min(short, max(0, due_ms) / MS_PER_SECOND)
+                if account.legs
+                else due_ms / MS_PER_SECOND
+            )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(account.pass_wanted.wait(), max(0.0, wait))
+            account.pass_wanted.clear()
+            full = (
+                account.full_wanted or account.clock.monotonic_ms() >= self.last_full_ms + full_ms
+            )
+            account.full_wanted = False
+            if not await self.one_pass(full=full):
+                account.full_wanted = account.full_wanted or full
+                await account.clock.sleep(FAILED_PASS_SECONDS)
+                account.pass_wanted.set()
+
+    async def one_pass(self, *, full: bool) -> bool:
+        """Read, compare, command. False where the read failed, which changes nothing."""
+        account = self._account
+        symbols = None if full else self._symbols()
+        if symbols is not None and not symbols:
+            return True
+        try:
+            snapshot = await account.venue.snapshot(symbols)
+            if full and account.streams.get("private", False):
+                await self._prove_epochs(snapshot)
+        except ReadFailed as error:
+            self.failed_reads += 1
+            _log.warning("snapshot_failed", account=account.venue.account, error=str(error))
+            return False
+        self.passes += 1
+        if full:
+            self.last_full_ms = account.clock.monotonic_ms()
+        self.apply(snapshot)
+        return True
+
+    async def _prove_epochs(self, snapshot: Snapshot) -> None:
+        """After blindness: find legs whose size touched zero meanwhile. Raises: ReadFailed."""
+        account, since_ms = self._account, self._account.blind_since_ms
+        if since_ms is None:
+            return
+        for leg, guarded in list(account.legs.items()):
+            position = snapshot.positions.get(leg)
+            if position is None or position.side is not guarded.trail.position.side:
+                continue
+            begun_ms = max(since_ms, guarded.trail.adopted_at_ms)
+            fills = await account.venue.executions(leg, begun_ms)
+            fills = [fill for fill in fills if fill.at_ms <= snapshot.asked_at_ms]
+            if touched_zero(fills, position):
+                guarded.flat_ms = last_flat_ms(fills, position)
+        account.blind_since_ms = None
+
+    def _symbols(self) -> frozenset[str]:
+        """Symbols of guarded legs, and of positions just opened."""
+        account = self._account
+        opened = {leg.symbol for leg in account.opened_legs}
+        return frozenset({leg.symbol for leg in account.legs} | opened)
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Take one complete read into account."""
+        account = self._account
+        for leg, guarded in list(account.legs.items()):
+            if snapshot.symbols is None or leg.symbol in snapshot.symbols:
+                account.supervisor.guarded(
+                    f"leg {leg}", partial(self._compare, leg, guarded, snapshot)
+                )
+        targets = {leg: guarded.target() for leg, guarded in account.legs.items()}
+        for command in plan(targets, snapshot):
+            account.supervisor.guarded("plan", partial(self._carry_out, command, snapshot))
+        if snapshot.symbols is None:
+            account.not_guarded = {leg for leg in snapshot.positions if leg not in account.legs}
+
+    def _compare(self, leg: Leg, guarded: GuardedLeg, snapshot: Snapshot) -> None:
+        """Catch up with what the streams did not tell of one leg."""
+        target = guarded.target()
+        if snapshot.asked_at_ms < target.settled_ms or target.pending:
+            return
+        stops = [stop for stop in snapshot.stops if stop.leg == leg]
+        guarded.executor.sync(stops)
+        position = snapshot.positions.get(leg)
+        if position is None:
+            return
+        if guarded.flat_ms is not None:
+            # The size touched zero: this is another position, whatever it looks like.
+            self._end(guarded)
+            return
+        if position.side is not target.side:
+            return
+        at_ms = snapshot.asked_at_ms
+        known = guarded.trail.position
+        seen = replace(position, opened_at_ms=known.opened_at_ms, funding_paid=known.funding_paid)
+        if seen != known:
+            self._account.feed(guarded, ev.PositionChanged(seen, at_ms))
+        foreign = foreign_stop(stops, position)
+        guarded.executor.foreign_backstop = any(
+            stop.role is Role.FOREIGN and stop.quantity is None for stop in stops
+        )
+        if foreign != guarded.trail.foreign_stop:
+            self._account.feed(guarded, ev.ForeignStopSeen(foreign, at_ms))
+
+    def _carry_out(self, command: Command, snapshot: Snapshot) -> None:
+        account = self._account
+        match command:
+            case AdoptPosition(leg, position):
+                if account.config.is_guarded(leg):
+                    stops = [stop for stop in snapshot.stops if stop.leg == leg]
+                    now_ms = account.venue.exchange_ms()
+                    account.adopt(leg, position, foreign_stop(stops, position), now_ms)
+                elif leg not in account.not_guarded:
+                    account.not_guarded.add(leg)
+                    _log.warning("not_guarded", leg=str(leg), quantity=position.quantity)
+            case EndEpoch(leg):
+                guarded = account.legs.get(leg)
+                if guarded is not None:
+                    self._end(guarded)
+            case CancelStop(leg):
+                guarded = account.legs.get(leg)
+                if guarded is not None:
+                    guarded.executor.cancel(command)
+                else:
+                    side = next(
+                        (stop.side for stop in snapshot.stops if stop.order_id == command.order_id),
+                        Side.LONG,
+                    )
+                    account.sweeper(leg, side).cancel(command)
+            case LookUp():
+                pass
+            case _:
+                guarded = account.legs.get(command.leg)
+                if guarded is not None:
+                    _log.info("guard_mends", leg=str(command.leg), command=type(command).__name__)
+                    carry_out(guarded, command)
+
+    def _end(self, guarded: GuardedLeg) -> None:
+        """The leg is proven flat: end the epoch and find out why."""
+        account = self._account
+        leg = guarded.trail.leg
+        del account.legs[leg]
+        guarded.finish()
+        account.watch()
+        account.supervisor.spawn(f"end {leg}", self._tell_end(guarded))
+
+    async def _tell_end(self, guarded: GuardedLeg) -> None:
+        account, trail = self._account, guarded.trail
+        at_ms = account.venue.exchange_ms()
+        cause, price = Cause.UNKNOWN, None
+        try:
+            since_ms = trail.age_from_ms
+            executions = await retried(lambda: account.venue.executions(trail.leg, since_ms))
+        except ReadFailed as error:
+            _log.warning("executions_unread", leg=str(trail.leg), error=str(error))
+        else:
+            fills = causes.closing_fills(executions, trail.position.side)
+            fills = [fill for fill in fills if fill.at_ms <= (guarded.flat_ms or at_ms)]
+            intents = await self._intents({fill.client_id for fill in fills[-1:]})
+            cause = causes.judge(fills, intents, frozenset(guarded.foreign_ids))
+            price = causes.exit_price(fills)
+            at_ms = fills[-1].at_ms if fills else at_ms
+        account.feeder.end(guarded, ev.PositionClosed(cause, at_ms, price))
+
+    async def _intents(self, names: set[str]) -> dict[str, Intent]:
+        found = {}
+        for name in names:
+            stored = await self._account.store.intent(name)
+            if stored is not None:
+                found[name] = stored.intent
+        return found
+
+
+def foreign_stop(stops: list[RestingStop], position: Position) -> Decimal | None:
+    """The tightest stop of somebody else that covers the whole position, or None."""
+    prices = [
+        stop.price
+        for stop in stops
+        if stop.role is Role.FOREIGN
+        and stop.side is position.side
+        and (stop.quantity is None or stop.quantity >= position.quantity)
+    ]
+    if not prices:
+        return None
+    return max(prices, key=lambda price: price * position.side.sign)

@@ -1,0 +1,162 @@
+"""After a restart: settle what was under way, prove the epoch, mend, fill the gap, then decide.
+
+Nothing is written to the exchange before a complete read; look-ups and reads come first. The
+guard's comparison comes before the gap is filled: a second stop that the end of the process
+left behind has two seconds to live, and a gap may be long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import structlog
+
+from trailstop.daemon.account import AccountGuard
+from trailstop.daemon.continuity import last_flat_ms, touched_zero
+from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.reads import retried
+from trailstop.domain.position import Phase, Position
+from trailstop.engine import events as ev
+from trailstop.engine.events import Refusal
+from trailstop.engine.rules import MS_PER_MINUTE
+from trailstop.engine.trail import Trail
+from trailstop.errors import ReadFailed
+from trailstop.guard.snapshot import Snapshot
+from trailstop.storage.shapes import Loaded
+
+_log = structlog.get_logger("trailstop.recovery")
+
+
+class Recovery:
+    """Brings the stored trails of one account up to the present."""
+
+    def __init__(
+        self, account: AccountGuard, loaded: Loaded, mend: Callable[[Snapshot], None]
+    ) -> None:
+        """Take the account, what the store has, and the guard's comparison."""
+        self._account = account
+        self._loaded = loaded
+        self._mend = mend
+
+    async def run(self) -> None:
+        """Restore every open trail of the account. Raises: ReadFailed where nothing answers."""
+        account = self._account
+        restored = [
+            self._restore(trail)
+            for trail in self._loaded.trails
+            if (trail.leg.account, trail.leg.venue) == (account.venue.account, account.venue.name)
+            and trail.phase is not Phase.CLOSED
+        ]
+        # Legs with nothing to look up do not wait for those that have.
+        certain = [guarded for guarded in restored if not guarded.executor.pending]
+        await self._catch_up(certain)
+        waiting = [guarded for guarded in restored if guarded not in certain]
+        for guarded in waiting:
+            await guarded.executor.idle()
+        await self._catch_up(waiting)
+
+    async def _catch_up(self, legs: Sequence[GuardedLeg]) -> None:
+        """Read the account, prove that the epochs went on, mend, and fill the gaps."""
+        if not legs:
+            return
+        _venue = self._account.venue
+        snapshot = await retried(lambda: venue.snapshot(None))
+        open_ = [
+            (guarded, position)
+            for guarded in legs
+            if (position := snapshot.positions.get(guarded.trail.leg)) is not None
+            and position.side is guarded.trail.position.side
+        ]
+        proven = await asyncio.gather(*(self._prove(*leg) for leg in open_))
+        self._mend(snapshot)
+        await asyncio.gather(
+            *(
+                self._fill_gap(guarded, known=known)
+                for (guarded, _), known in zip(open_, proven, strict=True)
+                if not guarded.ended and guarded.flat_ms is None
+            )
+        )
+
+    def _restore(self, trail: Trail) -> GuardedLeg:
+        account, key = self._account, (trail.leg, trail.epoch)
+        generation = self._loaded.generations.get(key, 0)
+        guarded = account.restore(trail, generation=generation)
+        open_prices = set()
+        for stored in self._loaded.intents:
+            intent = stored.intent
+            if (intent.leg, intent.epoch) == key and intent.action != "cancel":
+                open_prices.add(intent.price)
+                guarded.executor.look_up(intent)
+        sent = trail.sent
+        if sent is not None and sent.price not in open_prices:
+            # The command was decided and the process died before its intent: never sent.
+            now_ms = account.venue.exchange_ms()
+            text = "the process ended before it was sent"
+            account.feed(guarded, ev.StopRefused(Refusal.TRANSIENT, text, now_ms))
+        return guarded
+
+    async def _prove(self, guarded: GuardedLeg, position: Position) -> bool:
+        """Whether it is certain what the size did; where it touched zero, this epoch is over.
+
+        All fills since the adoption are read: that the size was zero may have been heard of
+        moments before the process ended, and heard of is not recorded.
+        """
+        account, trail = self._account, guarded.trail
+        try:
+            fills = await retried(lambda: account.venue.executions(trail.leg, trail.adopted_at_ms))
+        except ReadFailed:
+            if position.entry_price != trail.position.entry_price:
+                guarded.flat_ms = account.venue.exchange_ms()
+            else:
+                account.feed(guarded, ev.PeakForgotten(account.venue.exchange_ms()))
+            return False
+        if touched_zero(fills, position):
+            guarded.flat_ms = last_flat_ms(fills, position)
+        return True
+
+    async def _fill_gap(self, guarded: GuardedLeg, *, known: bool) -> None:
+        """Feed the prices that were missed, then one live price that may decide.
+
+        Where it is not known whether the position was there all the time, its prices are not.
+        """
+        account, trail = self._account, guarded.trail
+        since_ms = trail.price_at_ms
+        symbol, venue = trail.leg.symbol, account.venue
+        now_ms = venue.exchange_ms()
+        first_minute = -(-since_ms // MS_PER_MINUTE) * MS_PER_MINUTE
+        open_minute = now_ms // MS_PER_MINUTE * MS_PER_MINUTE
+        count = 0
+        if trail.price is not None and known:
+            for price, at_ms in await self._missed(symbol, since_ms, first_minute, open_minute):
+                account.feed(guarded, ev.PriceBackfilled(price, at_ms))
+                count += 1
+        price = await retried(lambda: venue.last_price(symbol))
+        _log.info("gap_filled", leg=str(trail.leg), since_ms=since_ms, prices=count)
+        account.feed(guarded, ev.PriceSeen(price, max(now_ms, venue.exchange_ms()), "bar"))
+
+    async def _missed(
+        self, symbol: str, since_ms: int, first_minute: int, open_minute: int
+    ) -> list[tuple[Decimal, int]]:
+        """Trades to the first whole minute, then candles, then trades of the open minute.
+
+        The millisecond of the last accepted price is read again: it may have had more trades.
+        """
+        venue, _clock = self._account.venue, self._account.clock
+        now_ms = venue.exchange_ms()
+        prices: list[tuple[Decimal, int]] = []
+        head_until = min(first_minute, now_ms)
+        head = await retried(lambda: venue.trades(symbol, since_ms, head_until))
+        prices += [(trade.price, trade.at_ms) for trade in head]
+        if first_minute < open_minute:
+            bars = await retried(
+                lambda: venue.bars(symbol, 1, first_minute, open_minute - 1, "last")
+            )
+            for bar in bars:
+                # A bar does not tell the order of its extremes; the peak needs none.
+                prices += [(price, bar.at_ms) for price in (bar.open, bar.high, bar.low, bar.close)]
+        if open_minute >= first_minute:
+            tail = await retried(lambda: venue.trades(symbol, open_minute, now_ms))
+            prices += [(trade.price, trade.at_ms) for trade in tail]
+        return prices

@@ -1,0 +1,122 @@
+"""The closing summary of a demo: what became of each position, and the clocks in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trailstop.demo.result import DemoResult, PositionResult
+from trailstop.domain.position import Cause
+from trailstop.view.words import CAUSES, NOTHING, average, percent, price, span
+
+SHOWN_ROWS: Final = 20
+"""Lives that are shown one by one; of more, the last ones and the sums."""
+CENT: Final = Decimal("0.01")
+MS_PER_SECOND: Final = 1_000
+
+
+def print_summary(result: DemoResult, console: Console | None = None) -> None:
+    """Print the summary on standard output."""
+    (console or Console()).print(render_summary(result))
+
+
+def render_summary(result: DemoResult) -> RenderableType:
+    """Lives, sums and clocks."""
+    return Group(Text(), _lives(result), *_sums(result), *_clocks(result), *_terms(result))
+
+
+def _lives(result: DemoResult) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("position", no_wrap=True)
+    for head in ("entry", "exit"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("ended by")
+    for head in ("moves", "best price", "result after fees"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in result.positions[-SHOWN_ROWS:]:
+        table.add_row(
+            f"{row.side} {row.symbol}",
+            average(row.entry),
+            average(row.exit),
+            _cause_words(row.cause),
+            str(row.moves),
+            price(row.peak),
+            _outcome(row),
+        )
+    return table
+
+
+def _cause_words(cause: str) -> str:
+    return "still open" if cause == "open" else CAUSES[Cause(cause)]
+
+
+def _outcome(row: PositionResult) -> str:
+    if row.result_after_fees is None:
+        return NOTHING
+    return f"{row.result_after_fees.quantize(CENT):+f} ({percent(row.result_percent, signed=True)})"
+
+
+def _sums(result: DemoResult) -> list[Text]:
+    lines: list[Text] = []
+    if len(result.positions) > SHOWN_ROWS:
+        left = len(result.positions) - SHOWN_ROWS
+        lines.append(Text(f"... and {left} positions before these", style="dim"))
+    causes = Counter(_cause_words(row.cause) for row in result.positions)
+    counted = ", ".join(f"{count} × {cause}" for cause, count in causes.most_common())
+    done = [row.result_after_fees for row in result.positions if row.result_after_fees is not None]
+    moves = sum(row.moves for row in result.positions)
+    lines.append(
+        Text(
+            f"{len(result.positions)} positions ({counted or 'none'}), {moves} moves of stops, "
+            f"result after fees {sum(done, Decimal(0)).quantize(CENT):+f}"
+        )
+    )
+    if result.skipped:
+        lines.append(Text(f"{result.skipped} openings skipped: the leg was not flat", style="dim"))
+    if result.refused:
+        lines.append(Text(f"{result.refused} openings refused by the exchange", style="dim"))
+    return lines
+
+
+def _clocks(result: DemoResult) -> list[Text]:
+    """The four clocks and the two counts, as the exchange measured them."""
+    fine = result.unprotected_ms == 0 and result.loosened_ms == 0
+    first = NOTHING if result.first_stop_ms is None else span(result.first_stop_ms)
+    return [
+        Text(
+            f"{result.unprotected_ms} ms without a stop, {result.loosened_ms} ms with a looser "
+            f"stop than before",
+            style="bold green" if fine else "bold red",
+        ),
+        Text(
+            f"the first stop rested at most {first} after the fill; a size increase was covered "
+            f"within {span(result.size_lag_ms)}; {result.loosened} stops loosened, "
+            f"{result.duplicates} duplicates"
+        ),
+    ]
+
+
+def _terms(result: DemoResult) -> list[Text]:
+    """Under which terms all this holds."""
+    prices = ", ".join(result.data) or "none"
+    delay = (
+        "no latency"
+        if result.latency_ms == 0
+        else f"latency {result.latency_ms} ms ± 50 % each way"
+    )
+    speed = "as fast as it goes" if result.speed == 0 else f"{result.speed:g} ×"
+    over = span(result.virtual_seconds * MS_PER_SECOND)
+    exchange = (
+        f"paper exchange: {delay}, taker fee {result.taker_fee * 100:f} %, slippage "
+        f"{result.slippage_percent} %, spread {result.spread_ticks} ticks, depth {result.depth:f}, "
+        f"second reduce-only stop: {result.second_reduce_only_stop}, mark price: "
+        f"{result.mark_source}"
+    )
+    source = f"prices: {prices}; {over} of them, {speed}; seed {result.seed}"
+    return [Text(source, style="dim"), Text(exchange, style="dim")]
