@@ -183,6 +183,16 @@ def test_a_liquidation_price_that_comes_nearer_tightens_the_stop() -> None:
     check(START + "1s position liq 98\n 2s price 100  move 98.2 initial_stop", SETTINGS)
 
 
+def test_a_liquidation_price_that_comes_nearer_draws_the_backstop_in() -> None:
+    long = "open long 100\n 0s price 100  place 98 backstop 95\n 0s ack\n"
+    check(long + "1s position liq 95 backstop_target 95.5")
+    check(long + "1s position liq 90 backstop_target 95    # far enough as it is")
+    check(long + "1s position liq 98 backstop_target none  # no room behind the stop at 98")
+    short = "open short 100\n 0s price 100  place 102 backstop 105\n 0s ack\n"
+    check(short + "1s position liq 105 backstop_target 104.5")
+    check(short + "1s position liq 102 backstop_target none")
+
+
 def test_an_average_that_moves_the_activation_does_not_take_it_back() -> None:
     check(
         START

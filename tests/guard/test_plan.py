@@ -144,6 +144,17 @@ def test_a_long_that_wants_98_and_a_backstop_at_95(
     assert plan({LEG: TARGET}, snapshot) == expected
 
 
+@pytest.mark.parametrize("wanted", [D(96), None])
+def test_a_backstop_behind_the_liquidation_margin_goes_while_the_working_stop_covers(
+    wanted: Decimal | None,
+) -> None:
+    target = replace(TARGET, backstop=wanted)
+    assert plan({LEG: target}, read(stop(98), BACKSTOP)) == (
+        cancel(BACKSTOP, "behind the liquidation margin"),
+    )
+    assert plan({LEG: target}, read(BACKSTOP)) == (PLACE,)
+
+
 def test_a_failed_read_plans_nothing() -> None:
     assert plan({LEG: TARGET}, None) == ()
 

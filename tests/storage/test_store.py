@@ -6,6 +6,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.storage.examples import (
     EPOCH,
@@ -156,7 +157,7 @@ async def test_intents_without_an_outcome_are_found_after_a_restart(open_store: 
 
 
 async def test_a_summary_tells_the_epoch_without_its_journal(store: Store) -> None:
-    store.record([adopted()], trail=trail())
+    store.record([adopted()], trail=replace(trail(), peak=D("61000.5")))
     for phase in (Phase.WAITING, Phase.ACTIVE, Phase.TRIGGERED):
         store.record([PhaseChanged(LEG, EPOCH, phase, D(61000), EPOCH + 1)])
     store.record([held(1), held(2, "min_improvement"), held(3), moved(4, None, "58800.1")])
@@ -178,6 +179,7 @@ async def test_a_summary_tells_the_epoch_without_its_journal(store: Store) -> No
     assert summary.holds == {"interval": 2, "min_improvement": 1}
     assert (summary.moves, summary.cause, summary.exit_price) == (1, Cause.TRAIL, DIGITS)
     assert (summary.opened_ms, summary.closed_ms) == (EPOCH, EPOCH + 9)
+    assert summary.peak == D("61000.5")
 
 
 async def test_money_keeps_28_digits_in_every_table(open_store: Opener) -> None:

@@ -234,9 +234,13 @@ class AccountGuard:
         if guarded.ended:
             self.feeder.settle_alone(told)
             return
+        first = guarded.trail.own_stop is None
         self.supervisor.guarded(
             f"leg {guarded.trail.leg}", lambda: self.feeder.feed_told(guarded, told)
         )
+        if first and guarded.trail.own_stop is not None:
+            # Now that this epoch is covered, what an earlier one left behind may go.
+            self.ask_for_pass(f"the first stop of {guarded.trail.leg} rests")
         guarded.arm(self.venue.exchange_ms(), lambda: self._wake(guarded))
 
     async def listen(self) -> None:

@@ -10,7 +10,7 @@ import signal
 import structlog
 from msgspec import Struct
 
-from trailstop.clock import Clock, SystemClock
+from trailstop.clock import MS_PER_SECOND, Clock, SystemClock
 from trailstop.config import Config
 from trailstop.daemon.account import AccountGuard
 from trailstop.daemon.facade import Facade
@@ -34,6 +34,7 @@ from trailstop.venues.offset import ServerClock
 _log = structlog.get_logger("trailstop.guard")
 
 EXIT_DONE = 0
+MS_PER_DAY = 86_400_000
 
 
 class RunOptions(Struct, frozen=True):
@@ -127,6 +128,7 @@ class Daemon:
             await asyncio.gather(*(account.venue.start() for account in self._accounts))
             await socket.start()
             await asyncio.gather(*(self._bring_up(account) for account in self._accounts))
+            self._supervisor.keep("journal upkeep", self._keep_journal)
             _log.info("guarding", accounts=len(self._accounts), mode=self._config.mode)
             await stopping.wait()
             _log.info("stopping", note="the stops stay on the exchange")
@@ -144,6 +146,16 @@ class Daemon:
         await reconciler.one_pass(full=True)
         self._supervisor.keep(f"stream {name}", account.listen)
         self._supervisor.keep(f"passes {name}", reconciler.run)
+
+    async def _keep_journal(self) -> None:
+        """Once a day pack yesterday's prices and forget those that are too old."""
+        days = self._config.general.journal_retention_days
+        while True:
+            now_ms = self._clock.wall_ms()
+            while await self._store.compact(now_ms - MS_PER_DAY):
+                pass
+            await self._store.prune(now_ms - days * MS_PER_DAY)
+            await self._clock.sleep(MS_PER_DAY / MS_PER_SECOND)
 
 
 def _log_fact(record: Record) -> None:

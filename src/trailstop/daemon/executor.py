@@ -226,7 +226,10 @@ class LegExecutor:
     async def _drain(self) -> None:
         tries = 0
         while True:
-            if self._lookups:
+            if self._lookups and self._backstop is not None:
+                # Right whatever became of the unknown write, and it covers meanwhile.
+                await self._place_backstop()
+            elif self._lookups:
                 await self._look_up_next()
             elif self._want is not None and self._of(Role.WORKING) is None:
                 await self._place_working()
@@ -239,9 +242,7 @@ class LegExecutor:
             elif self._want is not None:
                 await self._move_working()
             elif self._backstop is not None:
-                price, quantity = self._backstop
-                self._backstop = None
-                await self._send_stop(Role.BACKSTOP, price, quantity, StopKind.INITIAL)
+                await self._place_backstop()
             else:
                 return
 
@@ -253,6 +254,12 @@ class LegExecutor:
         if isinstance(outcome, Refused) and outcome.overlap:
             # Something of that form rests that is not known here: only a full read can say.
             self.ask_for_pass("a stop that is not known here already rests")
+
+    async def _place_backstop(self) -> None:
+        assert self._backstop is not None
+        price, quantity = self._backstop
+        self._backstop = None
+        await self._send_stop(Role.BACKSTOP, price, quantity, StopKind.INITIAL)
 
     async def _move_working(self) -> None:
         """Replace the working stop: new first, or beneath the backstop where refused."""

@@ -126,6 +126,7 @@ class Facade:
                 phases=epoch.phases,
                 moves=epoch.moves,
                 holds=dict(epoch.holds),
+                peak=epoch.peak,
             )
             for epoch in await self._store.epochs(limit=EPOCHS_LIMIT)
         ]

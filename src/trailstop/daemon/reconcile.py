@@ -53,8 +53,11 @@ class Reconciler:
                 if account.legs
                 else due_ms / MS_PER_SECOND
             )
+            # Not `wait_for`: where the event comes with a cancellation it loses the latter, and
+            # the daemon would never end.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(account.pass_wanted.wait(), max(0.0, wait))
+                async with asyncio.timeout(max(0.0, wait)):
+                    await account.pass_wanted.wait()
             account.pass_wanted.clear()
             full = (
                 account.full_wanted or account.clock.monotonic_ms() >= self.last_full_ms + full_ms

@@ -24,9 +24,20 @@ from trailstop.engine.rules import MS_PER_MINUTE
 from trailstop.engine.trail import Trail
 from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import Snapshot
+from trailstop.ports import Execution
+from trailstop.storage.records import Noted
 from trailstop.storage.shapes import Loaded
 
 _log = structlog.get_logger("trailstop.recovery")
+
+READ_TRIES = 5
+"""How often account and fills are read until no fill came in between. A leg that is filled all
+the time is compared as it was read last; the next pass is five seconds away."""
+CLOCK_SLACK_MS = 250
+"""How far our estimate of the exchange's clock may be off."""
+
+Read = tuple[GuardedLeg, Position, Sequence[Execution] | None]
+"""One leg, its position on the exchange, and its fills since the adoption."""
 
 
 class Recovery:
@@ -61,23 +72,50 @@ class Recovery:
         """Read the account, prove that the epochs went on, mend, and fill the gaps."""
         if not legs:
             return
-        _venue = self._account.venue
-        snapshot = await retried(lambda: venue.snapshot(None))
-        open_ = [
-            (guarded, position)
-            for guarded in legs
-            if (position := snapshot.positions.get(guarded.trail.leg)) is not None
-            and position.side is guarded.trail.position.side
-        ]
-        proven = await asyncio.gather(*(self._prove(*leg) for leg in open_))
+        snapshot, read = await self._read(legs)
+        proven = {guarded.trail.leg: self._prove(guarded, *rest) for guarded, *rest in read}
         self._mend(snapshot)
         await asyncio.gather(
             *(
-                self._fill_gap(guarded, known=known)
-                for (guarded, _), known in zip(open_, proven, strict=True)
+                self._fill_gap(guarded, known=proven[guarded.trail.leg])
+                for guarded, *_ in read
                 if not guarded.ended and guarded.flat_ms is None
             )
         )
+
+    async def _read(self, legs: Sequence[GuardedLeg]) -> tuple[Snapshot, list[Read]]:
+        """The account, and the fills of the legs that are open, both of one moment.
+
+        Fills that came while the account was read may or may not be in its sizes: it is then
+        read again.
+        """
+        venue = self._account.venue
+        for _ in range(READ_TRIES):
+            snapshot = await retried(lambda: venue.snapshot(None))
+            open_ = [
+                (guarded, position)
+                for guarded in legs
+                if (position := snapshot.positions.get(guarded.trail.leg)) is not None
+                and position.side is guarded.trail.position.side
+            ]
+            fills = await asyncio.gather(*(self._fills(guarded.trail) for guarded, _ in open_))
+            sure_ms = snapshot.asked_at_ms - CLOCK_SLACK_MS
+            if all(fill.at_ms < sure_ms for found in fills for fill in found or ()):
+                break
+        return snapshot, [(*leg, found) for leg, found in zip(open_, fills, strict=True)]
+
+    async def _fills(self, trail: Trail) -> Sequence[Execution] | None:
+        """All fills since the adoption, None where they cannot be read.
+
+        That the size was zero may have been heard of moments before the process ended, and
+        heard of is not recorded: the time of the last record is no beginning.
+        """
+        venue = self._account.venue
+        try:
+            return await retried(lambda: venue.executions(trail.leg, trail.adopted_at_ms))
+        except ReadFailed as error:
+            _log.warning("executions_unread", leg=str(trail.leg), error=str(error))
+            return None
 
     def _restore(self, trail: Trail) -> GuardedLeg:
         account, key = self._account, (trail.leg, trail.epoch)
@@ -97,20 +135,16 @@ class Recovery:
             account.feed(guarded, ev.StopRefused(Refusal.TRANSIENT, text, now_ms))
         return guarded
 
-    async def _prove(self, guarded: GuardedLeg, position: Position) -> bool:
-        """Whether it is certain what the size did; where it touched zero, this epoch is over.
-
-        All fills since the adoption are read: that the size was zero may have been heard of
-        moments before the process ended, and heard of is not recorded.
-        """
-        account, trail = self._account, guarded.trail
-        try:
-            fills = await retried(lambda: account.venue.executions(trail.leg, trail.adopted_at_ms))
-        except ReadFailed:
-            if position.entry_price != trail.position.entry_price:
-                guarded.flat_ms = account.venue.exchange_ms()
+    def _prove(
+        self, guarded: GuardedLeg, position: Position, fills: Sequence[Execution] | None
+    ) -> bool:
+        """Whether it is certain what the size did; where it touched zero, this epoch is over."""
+        now_ms = self._account.venue.exchange_ms()
+        if fills is None:
+            if position.entry_price != guarded.trail.position.entry_price:
+                guarded.flat_ms = now_ms
             else:
-                account.feed(guarded, ev.PeakForgotten(account.venue.exchange_ms()))
+                self._account.feed(guarded, ev.PeakForgotten(now_ms))
             return False
         if touched_zero(fills, position):
             guarded.flat_ms = last_flat_ms(fills, position)
@@ -134,7 +168,14 @@ class Recovery:
                 count += 1
         price = await retried(lambda: venue.last_price(symbol))
         _log.info("gap_filled", leg=str(trail.leg), since_ms=since_ms, prices=count)
-        account.feed(guarded, ev.PriceSeen(price, max(now_ms, venue.exchange_ms()), "bar"))
+        at_ms = max(now_ms, venue.exchange_ms())
+        if guarded.trail.gap_crossed:
+            # Recorded in one turn with the price that decides, so that it is told once.
+            text = f"the exact stop was crossed during the gap; the price now is {price}"
+            noted = Noted(trail.leg, trail.epoch, "crossed_during_gap", text, at_ms)
+            account.store.record([noted])
+            account.hub.publish([noted])
+        account.feed(guarded, ev.PriceSeen(price, at_ms, "bar"))
 
     async def _missed(
         self, symbol: str, since_ms: int, first_minute: int, open_minute: int
@@ -143,7 +184,7 @@ class Recovery:
 
         The millisecond of the last accepted price is read again: it may have had more trades.
         """
-        venue, _clock = self._account.venue, self._account.clock
+        venue = self._account.venue
         now_ms = venue.exchange_ms()
         prices: list[tuple[Decimal, int]] = []
         head_until = min(first_minute, now_ms)

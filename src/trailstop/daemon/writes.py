@@ -28,7 +28,8 @@ async def make_durable(store: Store, intent: Intent, *, protective: bool) -> Non
         await store.durable()
         return
     try:
-        await asyncio.wait_for(store.durable(), STORE_PATIENCE_SECONDS)
+        async with asyncio.timeout(STORE_PATIENCE_SECONDS):
+            await store.durable()
     except (TimeoutError, StoreError) as error:
         _log.error(
             "intent_undurable",

@@ -114,7 +114,7 @@ def _terms(result: DemoResult) -> list[Text]:
     over = span(result.virtual_seconds * MS_PER_SECOND)
     exchange = (
         f"paper exchange: {delay}, taker fee {result.taker_fee * 100:f} %, slippage "
-        f"{result.slippage_percent} %, spread {result.spread_ticks} ticks, depth {result.depth:f}, "
+        f"{result.slippage_percent} %, spread {result.spread_ticks} tick(s), depth {result.depth:f}, "
         f"second reduce-only stop: {result.second_reduce_only_stop}, mark price: "
         f"{result.mark_source}"
     )

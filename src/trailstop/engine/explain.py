@@ -82,7 +82,7 @@ def _initial(trail: Trail, base: Decimal) -> str:
     if percent is None or trail.initial_at == rules.liquidation_limit(trail, base):
         return f"kept clear of the liquidation price {_shown(trail.position.liquidation_price)}"
     name = "entry" if base == trail.position.entry_price else "the price"
-    return f"initial stop: {_plain(percent)} % from {name} {price_text(base)}"
+    return f"initial stop: {_plain(percent)} % from {name} {price_text(base.normalize())}"
 
 
 def _distance(trail: Trail) -> str:

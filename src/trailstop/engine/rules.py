@@ -239,6 +239,21 @@ def backstop_price(
     return snapped if fits else None
 
 
+def backstop_kept_clear(trail: Trail) -> Decimal | None:
+    """The backstop of before, drawn in where the liquidation price has come nearer.
+
+    None where it does not fit behind the working stop any more.
+    """
+    stop, working, side = trail.backstop, trail.live_stop, trail.position.side
+    if stop is None or trail.base_price is None:
+        return stop
+    limit = liquidation_limit(trail, trail.base_price)
+    if limit is None or not side.better(limit, stop):
+        return stop
+    snapped = trail.instrument.snap_stop(limit, side)
+    return snapped if working is not None and side.better(working, snapped) else None
+
+
 def distance_too_small(trail: Trail, price: Decimal) -> str | None:
     """Say why the configured distance cannot be trailed at this price, or None."""
     policy = trail.policy

@@ -189,6 +189,8 @@ def _position_changed(trail: Trail, event: ev.PositionChanged) -> Step:
             # Distances that use the entry start again at this price; others keep their peak.
             trail = replace(trail, peak=trail.price)
     trail = rules.derive(trail)
+    # The guard compares the resting backstop with this and replaces it.
+    trail = replace(trail, backstop=rules.backstop_kept_clear(trail))
     if after.quantity == before.quantity or trail.own_stop is None:
         return trail, ()
     return (trail, ()) if trail.phase is Phase.TRIGGERED else pace(trail, event.at_ms)

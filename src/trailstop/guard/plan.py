@@ -127,17 +127,29 @@ def _backstop(target: Target, position: Position, stops: list[RestingStop]) -> I
         yield PlaceStop(target.leg, Role.BACKSTOP, target.backstop, position.quantity)
     for stop in reversed(ours[1:]):
         yield _cancel(stop, "surplus")
+    working = _of_role(target, stops, Role.WORKING)
+    if ours and _is_too_far(target, ours[0]) and _is_covered(target, working):
+        # Two of them cannot rest together: the next pass places the nearer one.
+        yield _cancel(ours[0], "behind the liquidation margin")
+
+
+def _is_too_far(target: Target, backstop: RestingStop) -> bool:
+    return target.backstop is None or target.side.better(target.backstop, backstop.price)
 
 
 def _leftovers(target: Target, stops: list[RestingStop]) -> Iterable[Command]:
     """Stops of ours from an earlier epoch go once this epoch's own working stop rests."""
-    own = _of_role(target, stops, Role.WORKING)
-    if not any(_covers(stop, target.quantity) for stop in own if not stop.triggered):
+    if not _is_covered(target, _of_role(target, stops, Role.WORKING)):
         return
     for stop in stops:
         old = stop.role is not Role.FOREIGN and not stop.client_id.startswith(target.tag)
         if old and not stop.triggered:
             yield _cancel(stop, "left over from an earlier position")
+
+
+def _is_covered(target: Target, working: list[RestingStop]) -> bool:
+    """Whether one working stop of this epoch holds the whole position."""
+    return any(_covers(stop, target.quantity) for stop in working if not stop.triggered)
 
 
 def _covers(stop: RestingStop, quantity: Decimal) -> bool:

@@ -41,7 +41,7 @@ def tell(record: Record) -> str | None:
         case Adopted(leg, _, position):
             return (
                 f"{_name(leg)} adopted: {position.side.value} {plain(position.quantity)} at "
-                f"{price_text(position.entry_price)}"
+                f"{price_text(position.entry_price.normalize())}"
             )
         case Moved(leg, _, _, to_price, kind, text):
             return f"{_name(leg)} {text or f'{kind.value}: stop at {price_text(to_price)}'}"
@@ -51,7 +51,7 @@ def tell(record: Record) -> str | None:
         case Held(leg, _, _, text):
             return f"{_name(leg)} holds: {text}"
         case Ended(leg, _, cause, exit_price, text):
-            at = "" if exit_price is None else f" at {price_text(exit_price)}"
+            at = "" if exit_price is None else f" at {price_text(exit_price.normalize())}"
             return f"{_name(leg)} closed{at} by {CAUSES[cause]} {text}".rstrip()
         case Alarmed(leg, _, _, text):
             return f"ALARM {_name(leg)}: {text}"

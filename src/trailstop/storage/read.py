@@ -31,6 +31,7 @@ from trailstop.storage.tables import (
     stop_moves,
     trailing_stop_state,
 )
+from trailstop.storage.types import Money
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -156,7 +157,13 @@ def intent(connection: Connection, client_id: str) -> StoredIntent | None:
 def epochs(connection: Connection, limit: int) -> list[EpochSummary]:
     """The newest epochs, open and closed, oldest first."""
     newest = select(active_positions).order_by(active_positions.c.id.desc()).limit(limit).subquery()
-    rows = connection.execute(select(newest).order_by(newest.c.id)).all()
+    state = trailing_stop_state
+    peak = func.coalesce(state.c.highest_price, state.c.lowest_price, type_=Money).label("peak")
+    rows = connection.execute(
+        select(newest, peak)
+        .outerjoin_from(newest, state, state.c.position_id == newest.c.id)
+        .order_by(newest.c.id)
+    ).all()
     wanted = select(newest.c.id)
     moved = (
         select(stop_moves.c.position_id, func.count().label("moves"))
@@ -223,4 +230,5 @@ def _summary(row: AnyRow, moves: int, held: Mapping[str, int]) -> EpochSummary:
         holds=held,
         opened_ms=row.created_at,
         closed_ms=row.closed_at,
+        peak=row.peak,
     )

@@ -55,6 +55,7 @@ class EpochSummary(Struct, frozen=True):
     holds: Mapping[str, int]
     opened_ms: int
     closed_ms: int | None
+    peak: Decimal | None = None
 
 
 class Loaded(Struct, frozen=True):
