@@ -238,9 +238,12 @@ def test_without_an_emergency_everything_waits() -> None:
     )
 
 
-@pytest.mark.parametrize("pacing", ["budget", "none"])
-def test_other_pacing_lets_everything_go(pacing: str) -> None:
-    check(TRAILING_LONG + "10s price 101.52  move 101.02", policy(pacing=pacing, **BARE))
+def test_no_pacing_lets_everything_go() -> None:
+    check(TRAILING_LONG + "10s price 101.52  move 101.02", policy(pacing="none", **BARE))
+
+
+def test_a_budget_paces_like_fixed_while_nobody_deals_it_out() -> None:
+    check(TRAILING_LONG + "10s price 101.52  hold min_improvement", policy(pacing="budget", **BARE))
 
 
 def test_one_write_at_a_time() -> None:

@@ -112,6 +112,17 @@ class Paper(Struct, frozen=True, kw_only=True):
     """Whether two full-size reduce-only stops may rest together; none: `allow`. The real
     exchange's answer is unconfirmed, so both can be tried."""
 
+    flat_reduce_only_stop: Literal["accept", "refuse"] | None = None
+    """Whether a sized reduce-only stop is taken while there is no position; none: `accept`.
+    Reports from the real exchange differ."""
+
+    price_protect_outcome: Literal["stay", "reject"] | None = None
+    """What a price-protected order does when mark and last are too far apart at its trigger;
+    none: `stay`. Unconfirmed. Our own stops never ask for price protection."""
+
+    tick_check: bool | None = None
+    """Whether a price off the tick is refused; none: true. The testnet took such prices."""
+
     slippage_percent: Decimal | None = None
     """How much worse than the book every market order fills, percent of price; none: 0.01."""
 

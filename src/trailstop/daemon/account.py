@@ -327,6 +327,9 @@ class AccountGuard:
             else:
                 self._opened_ms.pop(leg, None)
             return
+        if report.at_ms < guarded.read_ms:
+            # Told late, at the start: the read that proved this position has it already.
+            return
         now_ms = self.venue.exchange_ms()
         position = guarded.trail.position
         guarded.event_ms = now_ms

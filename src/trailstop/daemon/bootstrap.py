@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import random
 import signal
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -125,11 +127,7 @@ class Daemon:
         """Start every account, guard until asked to stop, close without touching an order."""
         socket = StatusSocket(self.facade, self._config.data_dir)
         try:
-            await asyncio.gather(*(account.venue.start() for account in self._accounts))
-            await socket.start()
-            await asyncio.gather(*(self._bring_up(account) for account in self._accounts))
-            self._supervisor.keep("journal upkeep", self._keep_journal)
-            _log.info("guarding", accounts=len(self._accounts), mode=self._config.mode)
+            await _unless(stopping, self._start(socket))
             await stopping.wait()
             _log.info("stopping", note="the stops stay on the exchange")
         finally:
@@ -137,6 +135,13 @@ class Daemon:
             await socket.close()
             for account in self._accounts:
                 await account.venue.close()
+
+    async def _start(self, socket: StatusSocket) -> None:
+        await asyncio.gather(*(account.venue.start() for account in self._accounts))
+        await socket.start()
+        await asyncio.gather(*(self._bring_up(account) for account in self._accounts))
+        self._supervisor.keep("journal upkeep", self._keep_journal)
+        _log.info("guarding", accounts=len(self._accounts), mode=self._config.mode)
 
     async def _bring_up(self, account: AccountGuard) -> None:
         """Continue what the store has of an account, compare all of it, then keep watch."""
@@ -156,6 +161,20 @@ class Daemon:
                 pass
             await self._store.prune(now_ms - days * MS_PER_DAY)
             await self._clock.sleep(MS_PER_DAY / MS_PER_SECOND)
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, or leave it where it is as soon as somebody wants to stop."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+    finally:
+        for unfinished in (task, stop):
+            unfinished.cancel()
+        await asyncio.gather(task, stop, return_exceptions=True)
 
 
 def _log_fact(record: Record) -> None:

@@ -126,6 +126,8 @@ class LegExecutor:
     triggers: tuple[Literal["last", "mark"], Literal["last", "mark"]]
     generation: int = 0
     resting: dict[str, Resting] = field(default_factory=dict)
+    leftovers: dict[str, str] = field(default_factory=dict)
+    """Order ids by client id: working stops of ours from an earlier epoch that still rest."""
     settled_ms: int = 0
     _want: Wanted | None = None
     _backstop: tuple[Decimal, Decimal] | None = None
@@ -133,7 +135,13 @@ class LegExecutor:
     _lookups: dict[str, _Lookup] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
     _close_task: asyncio.Task[None] | None = None
+    _held_close: tuple[Decimal, CloseReason] | None = None
+    writes_held: bool = False
+    """After a restart nothing is written before a complete read has proven the epoch: wishes
+    wait, look-ups do not."""
     foreign_backstop: bool = False
+    pass_when_idle: bool = False
+    """A pass had to leave this leg alone because a write was under way: ask for another."""
 
     # --- what is asked -------------------------------------------------------------------
     def want_working(self, price: Decimal, quantity: Decimal, kind: StopKind, text: str) -> None:
@@ -157,9 +165,19 @@ class LegExecutor:
 
     def close(self, quantity: Decimal, reason: CloseReason) -> None:
         """Close at market, at once, whatever is in flight."""
-        if self._close_task is None or self._close_task.done():
+        if self.writes_held:
+            self._held_close = (quantity, reason)
+        elif self._close_task is None or self._close_task.done():
             work = self._close(quantity, reason)
             self._close_task = self.supervisor.spawn(f"close {self.leg}", work)
+
+    def release_writes(self) -> None:
+        """The epoch is proven: carry out what was asked for meanwhile."""
+        self.writes_held = False
+        if self._held_close is not None:
+            self.close(*self._held_close)
+            self._held_close = None
+        self._kick()
 
     def look_up(self, intent: Intent) -> None:
         """Find out what became of a write of an earlier life of this process."""
@@ -167,7 +185,16 @@ class LegExecutor:
         self._kick()
 
     def sync(self, stops: Iterable[RestingStop]) -> None:
-        """Take what a fresh complete read shows of this epoch's stops as what rests."""
+        """Take what a fresh complete read shows of this leg's stops as what rests."""
+        stops = list(stops)
+        self.leftovers = {
+            stop.client_id: stop.order_id
+            for stop in stops
+            if stop.role is Role.WORKING
+            and stop.side is self.side
+            and not stop.triggered
+            and not stop.client_id.startswith(self.tag)
+        }
         self.resting = {
             stop.client_id: Resting(
                 stop.client_id,
@@ -226,11 +253,13 @@ class LegExecutor:
     async def _drain(self) -> None:
         tries = 0
         while True:
-            if self._lookups and self._backstop is not None:
+            if self._lookups and self._backstop is not None and not self.writes_held:
                 # Right whatever became of the unknown write, and it covers meanwhile.
                 await self._place_backstop()
             elif self._lookups:
                 await self._look_up_next()
+            elif self.writes_held:
+                break
             elif self._want is not None and self._of(Role.WORKING) is None:
                 await self._place_working()
             elif self._cancels:
@@ -244,22 +273,56 @@ class LegExecutor:
             elif self._backstop is not None:
                 await self._place_backstop()
             else:
-                return
+                break
+        if self.pass_when_idle:
+            self.pass_when_idle = False
+            self.ask_for_pass("a write that was under way is done")
 
     async def _place_working(self) -> None:
+        if self.leftovers and not self.traits.overlap and not await self._make_room():
+            self._put_off("no backstop rests to remove an earlier stop above; asking for one")
+            return
         want = self._take_want()
+        known = bool(self.leftovers) and self.traits.overlap
         outcome = await self._send_stop(
             Role.WORKING, want.price, want.quantity, want.kind, want=want
         )
         if isinstance(outcome, Refused) and outcome.overlap:
+            if known:
+                self.traits.overlap = False
+                newer: Wanted | None = self._want
+                self._want = newer or want
+                return
             # Something of that form rests that is not known here: only a full read can say.
             self.ask_for_pass("a stop that is not known here already rests")
+
+    async def _make_room(self) -> bool:
+        """Remove what an earlier epoch left, beneath a backstop, where only one may rest."""
+        if self._backstop is not None:
+            await self._place_backstop()
+        if self._of(Role.BACKSTOP) is None and not self.foreign_backstop:
+            return False
+        for name, order_id in list(self.leftovers.items()):
+            self._cancels[name] = (order_id, "left over from an earlier position")
+            if not await self._cancel_next(name):
+                return False
+            self.leftovers.pop(name, None)
+        return True
+
+    def _put_off(self, text: str) -> None:
+        """Give the wish back to the rule, which asks again; a pass finds out what is missing."""
+        self._take_want()
+        now_ms = self.venue.exchange_ms()
+        self.tell(Told("refused", None, now_ms, reason=Refusal.TRANSIENT, text=text))
+        self.ask_for_pass(text)
 
     async def _place_backstop(self) -> None:
         assert self._backstop is not None
         price, quantity = self._backstop
         self._backstop = None
         await self._send_stop(Role.BACKSTOP, price, quantity, StopKind.INITIAL)
+        # Both layers stand: what an earlier epoch left behind may go.
+        self.ask_for_pass("a backstop was asked for")
 
     async def _move_working(self) -> None:
         """Replace the working stop: new first, or beneath the backstop where refused."""
@@ -300,11 +363,7 @@ class LegExecutor:
     async def _move_beneath(self, old: Resting) -> None:
         """Cancel, then create, only while a backstop is confirmed; restore on failure."""
         if self._of(Role.BACKSTOP) is None and not self.foreign_backstop:
-            want = self._take_want()
-            text = "no backstop rests to move the stop beneath; asking for one"
-            now_ms = self.venue.exchange_ms()
-            self.tell(Told("refused", None, now_ms, reason=Refusal.TRANSIENT, text=text))
-            self.ask_for_pass(text)
+            self._put_off("no backstop rests to move the stop beneath; asking for one")
             return
         self._cancels[old.client_id] = (old.order_id, "replaced")
         if not await self._cancel_next(old.client_id) or self.closing():
@@ -375,7 +434,8 @@ class LegExecutor:
                     )  # fmt: skip
             case Refused(reason, code, text):
                 settled = self._settled(intent, "refused", None, f"{code} {text}", now_ms)
-                if outcome.overlap and self.traits.overlap and old is not None:
+                replaces = old is not None or (role is Role.WORKING and bool(self.leftovers))
+                if outcome.overlap and self.traits.overlap and replaces:
                     # Not the end of this wish: it is done again beneath the backstop.
                     self.store.record([settled])
                     return
@@ -476,7 +536,8 @@ class LegExecutor:
                 self._cancels[old.client_id] = (old.order_id, "replaced")
         elif found.state in (OrderState.TRIGGERED, OrderState.FILLED):
             settled = self._settled(intent, "acknowledged", order_id, found.state.value, at_ms)
-            self.tell(Told("triggered", settled, at_ms))
+            # Now, not when it was placed: what the exchange does itself has its time from here.
+            self.tell(Told("triggered", settled, now_ms))
             self.ask_for_pass("a stop fired while its outcome was unknown")
         else:
             state_now = "absent" if found.state is OrderState.ABSENT else "gone"

@@ -93,6 +93,9 @@ class Feeder:
 def carry_out(guarded: GuardedLeg, command: Command) -> None:
     """Hand one command to the executor of its leg."""
     executor, trail = guarded.executor, guarded.trail
+    if guarded.flat_ms is not None:
+        # The size touched zero: what is open now, if anything, is another position.
+        return
     match command:
         case PlaceStop(_, Role.BACKSTOP, price, quantity):
             executor.want_backstop(price, quantity)

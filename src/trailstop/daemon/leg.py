@@ -26,12 +26,14 @@ class GuardedLeg:
     """What the daemon knows of one epoch while it lasts.
 
     `event_ms` is the exchange's time of the last thing heard of the position, `flat_ms` when
-    it was said to be flat. `asked_ms` and `asked_id` belong to the last told stop.
+    it was said to be flat. `read_ms` is when the read was asked for that proved the position: what
+    the account stream tells of the time before is in it already.
     """
 
     trail: Trail
     executor: LegExecutor
     event_ms: int = 0
+    read_ms: int = 0
     flat_ms: int | None = None
     ended: bool = False
     foreign_ids: set[str] = field(default_factory=set)
@@ -39,7 +41,8 @@ class GuardedLeg:
 
     def arm(self, now_ms: int, fire: Callable[[], None]) -> None:
         """Set the one timer to when the trail wants to be woken."""
-        due_ms = None if self.ended else wake_at(self.trail)
+        idle = self.ended or self.executor.writes_held
+        due_ms = None if idle else wake_at(self.trail)
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

@@ -127,7 +127,11 @@ class Reconciler:
     def _compare(self, leg: Leg, guarded: GuardedLeg, snapshot: Snapshot) -> None:
         """Catch up with what the streams did not tell of one leg."""
         target = guarded.target()
-        if snapshot.asked_at_ms < target.settled_ms or target.pending:
+        if target.pending:
+            guarded.executor.pass_when_idle = True
+            return
+        if snapshot.asked_at_ms < target.settled_ms:
+            self._account.ask_for_pass(f"{leg} changed while it was read")
             return
         stops = [stop for stop in snapshot.stops if stop.leg == leg]
         guarded.executor.sync(stops)
@@ -159,7 +163,10 @@ class Reconciler:
                 if account.config.is_guarded(leg):
                     stops = [stop for stop in snapshot.stops if stop.leg == leg]
                     now_ms = account.venue.exchange_ms()
-                    account.adopt(leg, position, foreign_stop(stops, position), now_ms)
+                    foreign = foreign_stop(stops, position)
+                    adopted = account.adopt(leg, position, foreign, now_ms)
+                    adopted.read_ms = snapshot.asked_at_ms
+                    adopted.executor.sync(stops)
                 elif leg not in account.not_guarded:
                     account.not_guarded.add(leg)
                     _log.warning("not_guarded", leg=str(leg), quantity=position.quantity)

@@ -17,7 +17,7 @@ from trailstop.daemon.account import AccountGuard
 from trailstop.daemon.continuity import last_flat_ms, touched_zero
 from trailstop.daemon.leg import GuardedLeg
 from trailstop.daemon.reads import retried
-from trailstop.domain.position import Phase, Position
+from trailstop.domain.position import Leg, Phase, Position
 from trailstop.engine import events as ev
 from trailstop.engine.events import Refusal
 from trailstop.engine.rules import MS_PER_MINUTE
@@ -73,8 +73,19 @@ class Recovery:
         if not legs:
             return
         snapshot, read = await self._read(legs)
-        proven = {guarded.trail.leg: self._prove(guarded, *rest) for guarded, *rest in read}
+        proven: dict[Leg, bool] = {}
+        for guarded, position, fills in read:
+            proven[guarded.trail.leg] = self._prove(guarded, position, fills)
+            if fills is not None:
+                guarded.read_ms = snapshot.asked_at_ms
+        for guarded in legs:
+            if guarded.trail.leg not in proven:
+                # Absent from a complete read, whatever appears there by the next one.
+                guarded.flat_ms = self._account.venue.exchange_ms()
         self._mend(snapshot)
+        for guarded in legs:
+            if not guarded.ended:
+                guarded.executor.release_writes()
         await asyncio.gather(
             *(
                 self._fill_gap(guarded, known=proven[guarded.trail.leg])
@@ -90,7 +101,9 @@ class Recovery:
         read again.
         """
         venue = self._account.venue
-        for _ in range(READ_TRIES):
+        tries = 0
+        while True:
+            tries += 1
             snapshot = await retried(lambda: venue.snapshot(None))
             open_ = [
                 (guarded, position)
@@ -100,9 +113,9 @@ class Recovery:
             ]
             fills = await asyncio.gather(*(self._fills(guarded.trail) for guarded, _ in open_))
             sure_ms = snapshot.asked_at_ms - CLOCK_SLACK_MS
-            if all(fill.at_ms < sure_ms for found in fills for fill in found or ()):
-                break
-        return snapshot, [(*leg, found) for leg, found in zip(open_, fills, strict=True)]
+            sure = all(fill.at_ms < sure_ms for found in fills for fill in found or ())
+            if sure or tries == READ_TRIES:
+                return snapshot, [(*leg, found) for leg, found in zip(open_, fills, strict=True)]
 
     async def _fills(self, trail: Trail) -> Sequence[Execution] | None:
         """All fills since the adoption, None where they cannot be read.
@@ -121,6 +134,7 @@ class Recovery:
         account, key = self._account, (trail.leg, trail.epoch)
         generation = self._loaded.generations.get(key, 0)
         guarded = account.restore(trail, generation=generation)
+        guarded.executor.writes_held = True
         open_prices = set()
         for stored in self._loaded.intents:
             intent = stored.intent

@@ -151,7 +151,7 @@ def _title(settings: DemoSettings, address: PaperAddress) -> str:
     speed = "as fast as it goes" if settings.speed == 0 else f"{settings.speed:g} ×"
     sources = ", ".join(address.sources)
     kind = "recorded prices" if settings.data else "generated prices"
-    return f"Demo on {kind} ({sources}), {speed}, seed {settings.seed}; no real money"
+    return f"Demo on {kind} ({sources}), {speed}; no real money"
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def _sums(result: DemoResult) -> list[Text]:
     moves = sum(row.moves for row in result.positions)
     lines.append(
         Text(
-            f"{len(result.positions)} positions ({counted or 'none'}), {moves} moves of stops, "
+            f"{_count(len(result.positions), 'position')} ({counted or 'none'}), {_count(moves, 'move')} of stops, "
             f"result after fees {sum(done, Decimal(0)).quantize(CENT):+f}"
         )
     )
@@ -88,6 +88,8 @@ def _clocks(result: DemoResult) -> list[Text]:
     """The four clocks and the two counts, as the exchange measured them."""
     fine = result.unprotected_ms == 0 and result.loosened_ms == 0
     first = NOTHING if result.first_stop_ms is None else span(result.first_stop_ms)
+    lag = result.size_lag_ms
+    grown = f"; a size increase was covered within {span(lag)}" if lag else ""
     return [
         Text(
             f"{result.unprotected_ms} ms without a stop, {result.loosened_ms} ms with a looser "
@@ -95,9 +97,8 @@ def _clocks(result: DemoResult) -> list[Text]:
             style="bold green" if fine else "bold red",
         ),
         Text(
-            f"the first stop rested at most {first} after the fill; a size increase was covered "
-            f"within {span(result.size_lag_ms)}; {result.loosened} stops loosened, "
-            f"{result.duplicates} duplicates"
+            f"the first stop rested at most {first} after the fill{grown}; "
+            f"{_count(result.loosened, 'stop')} loosened, {_count(result.duplicates, 'duplicate')}"
         ),
     ]
 
@@ -114,9 +115,14 @@ def _terms(result: DemoResult) -> list[Text]:
     over = span(result.virtual_seconds * MS_PER_SECOND)
     exchange = (
         f"paper exchange: {delay}, taker fee {result.taker_fee * 100:f} %, slippage "
-        f"{result.slippage_percent} %, spread {result.spread_ticks} tick(s), depth {result.depth:f}, "
+        f"{result.slippage_percent} %, spread {_count(result.spread_ticks, 'tick')}, depth {result.depth:f}, "
         f"second reduce-only stop: {result.second_reduce_only_stop}, mark price: "
         f"{result.mark_source}"
     )
-    source = f"prices: {prices}; {over} of them, {speed}; seed {result.seed}"
+    source = f"prices: {prices}; {over} of them, {speed}"
     return [Text(source, style="dim"), Text(exchange, style="dim")]
+
+
+def _count(number: int, thing: str) -> str:
+    """A number and what it counts: 1 move, 2 moves."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -49,7 +49,7 @@ def pace(trail: Trail, at_ms: int) -> Step:
     if trail.after_gap:
         return _hold(trail, HoldReason.NO_PRICE)
     policy = trail.policy
-    if policy.pacing == "fixed" and trail.moves and trail.free_token == trail.spent_token:
+    if policy.pacing != "none" and trail.moves and trail.free_token == trail.spent_token:
         improvement = (exact - live) * side.sign * HUNDRED
         emergency = policy.emergency_percent
         if emergency is None or improvement < emergency * live:

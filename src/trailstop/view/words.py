@@ -56,6 +56,10 @@ def price(value: Decimal | None) -> str:
     return NOTHING if value is None else f"{value:,f}".replace(",", GROUP)
 
 
+EXACT_BELOW_MS: Final = 10_000
+"""Shorter durations are told to the millisecond: they are what the clocks are about."""
+
+
 def percent(value: Decimal | None, *, signed: bool = False) -> str:
     """A percentage with two places: +1.25 %."""
     if value is None:
@@ -70,10 +74,10 @@ def clock(at_ms: int) -> str:
 
 
 def span(duration_ms: int) -> str:
-    """A duration: 850 ms, 12 s, 4 min 5 s, 3 h 10 min."""
-    seconds, _ = divmod(duration_ms, MS_PER_SECOND)
-    if seconds == 0:
-        return f"{duration_ms} ms"
+    """A duration: 1 850 ms, 12 s, 4 min 5 s, 3 h 10 min."""
+    if duration_ms < EXACT_BELOW_MS:
+        return f"{duration_ms:,} ms".replace(",", GROUP)
+    seconds = duration_ms // MS_PER_SECOND
     minutes, seconds = divmod(seconds, SECONDS_PER_MINUTE)
     if minutes == 0:
         return f"{seconds} s"

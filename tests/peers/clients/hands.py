@@ -1,0 +1,30 @@
+"""What the client scripts share: their place, the exchange's control interface, and saying."""
+
+import json
+import sys
+import urllib.request
+
+CONTROL_S = 10.0
+
+
+def place():
+    """The one argument of a script: addresses, account, key and secret."""
+    return json.loads(sys.argv[1])
+
+
+def control(where, path, wish):
+    """Ask the paper exchange's control interface for something."""
+    body = json.dumps(wish).encode()
+    request = urllib.request.Request(where["control"] + path, data=body)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=CONTROL_S) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def print_price(where, symbol, price):
+    """Let a trade happen at this price."""
+    control(where, "/control/price", {"symbol": symbol, "price": price})
+
+
+def say(understood):
+    """Print what the client understood; objects of a library become their texts."""
+    print(json.dumps(understood, default=str))
