@@ -399,8 +399,8 @@ class AccountGuard:
             self.blind_since_ms = self.venue.exchange_ms() - BLIND_MARGIN_MS
         level = _log.info if up else _log.warning
         level("stream", account=self.venue.account, stream=stream, up=up, text=text)
-        if up and stream == "private":
-            self.ask_for_pass("the account stream is up", full=True)
+        if stream == "private":
+            self.ask_for_pass(f"the account stream is {'up' if up else 'down'}", full=True)
 
     # --- passes ----------------------------------------------------------------------------
     def ask_for_pass(self, why: str, *, full: bool = False) -> None:

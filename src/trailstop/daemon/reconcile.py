@@ -47,21 +47,19 @@ class Reconciler:
         short = float(guard.reconcile_seconds)
         full_ms = int(guard.full_pass_seconds * MS_PER_SECOND)
         while True:
-            due_ms = self.last_full_ms + full_ms - account.clock.monotonic_ms()
-            wait = (
-                min(short, max(0, due_ms) / MS_PER_SECOND)
-                if account.legs
-                else due_ms / MS_PER_SECOND
-            )
+            # While the account stream is down only full reads find new positions.
+            blind = not account.streams.get("private", False)
+            every_ms = int(short * MS_PER_SECOND) if blind else full_ms
+            due_ms = max(0, self.last_full_ms + every_ms - account.clock.monotonic_ms())
+            wait = due_ms / MS_PER_SECOND
             # Not `wait_for`: where the event comes with a cancellation it loses the latter, and
             # the daemon would never end.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, wait)):
+                async with asyncio.timeout(min(short, wait) if account.legs else wait):
                     await account.pass_wanted.wait()
             account.pass_wanted.clear()
-            full = (
-                account.full_wanted or account.clock.monotonic_ms() >= self.last_full_ms + full_ms
-            )
+            overdue = account.clock.monotonic_ms() >= self.last_full_ms + every_ms
+            full = account.full_wanted or overdue
             account.full_wanted = False
             if not await self.one_pass(full=full):
                 account.full_wanted = account.full_wanted or full

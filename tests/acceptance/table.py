@@ -1,0 +1,343 @@
+"""One table: the paper exchange, a guard on it over real sockets, and the hands of a trader.
+
+Exchange and guard share one loop in virtual time, so that nothing waits for real. Prices and
+stops are given and read in quote currency; `up` turns a gain into a price for either side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from tests.acceptance.exchanges import Call, Exchange
+from tests.paper.server.support import SECOND_US, START_US, market
+from trailstop.config import Config, load_config
+from trailstop.daemon.bootstrap import Daemon
+from trailstop.daemon.status import AccountStatus, ControlRequest, EpochSummary, Fact, LegStatus
+from trailstop.domain.position import Leg
+from trailstop.paper.assembly import Addresses, Build, Paper
+from trailstop.paper.faults import Fault
+from trailstop.paper.harness import run_scenario
+from trailstop.paper.holds import Hold
+from trailstop.paper.model import Conditional, ConditionalRequest
+from trailstop.paper.oracle import Clocks
+from trailstop.paper.prices.tape import Print, Tape
+from trailstop.paper.settings import WorldSettings
+from trailstop.paper.world import World
+from trailstop.storage.store import Store
+from trailstop.timelink import LoopClock
+
+T = TypeVar("T")
+SideName = Literal["long", "short"]
+START_PRICE = Decimal(10_000)
+WEEK_S = 7 * 24 * 3_600
+PRICE_EVERY_S = 1.0
+START_UP_S = 2.0
+TICK = Decimal("0.1")
+HUNDRED = Decimal(100)
+SIGNS: dict[str, int] = {"long": 1, "short": -1}
+
+
+@dataclass(frozen=True)
+class Resting:
+    """One stop that rests on the exchange; `quantity` None is the whole position."""
+
+    price: Decimal
+    quantity: Decimal | None
+    client_id: str
+    number: int
+    created_ms: int
+
+
+class Table:
+    """Everything that a story may touch; stories see the exchange's truth and our status."""
+
+    def __init__(
+        self, exchange: Exchange, paper: Paper, addresses: Addresses, folder: Path, lines: list[str]
+    ) -> None:
+        self.exchange = exchange
+        self.paper = paper
+        self.folder = folder
+        self._file = folder / "trailstop.toml"
+        accounts = [row.name for row in paper.exchange.world.accounts.values()]
+        text = [*lines, *exchange.settings(addresses, accounts), ""]
+        self._file.write_text("\n".join(text), encoding="utf-8")
+        self._environ = {}
+        for name, keys in paper.accounts.items():
+            self._environ[f"TRAILSTOP_PAPER_KEY_{name.upper()}"] = keys["key"]
+            self._environ[f"TRAILSTOP_PAPER_SECRET_{name.upper()}"] = keys["secret"]
+        self.printing = True
+        self._prices: dict[str, Decimal] = {}
+        self._running: tuple[asyncio.Event, asyncio.Task[None]] | None = None
+        self._printer: asyncio.Task[None] | None = None
+
+    # --- the guard ---------------------------------------------------------------------
+    @property
+    def config(self) -> Config:
+        settings = [f"trailstop.data_dir={self.folder / 'data'}"]
+        return load_config(self._file, settings, environ=self._environ)
+
+    async def start(self) -> None:
+        """Start the guard on its database and give it time to look around."""
+        clock = LoopClock(self.paper.exchange.loop)
+        config = self.config
+        config.data_dir.mkdir(exist_ok=True)
+        self.store = Store.open(config.database_url, mode=config.mode, now_ms=clock.wall_ms())
+        self.daemon = Daemon(config, self.store, clock)
+        stopping = asyncio.Event()
+        self._running = stopping, asyncio.create_task(self.daemon.run(stopping))
+        await self.wait(START_UP_S)
+
+    async def stop(self) -> None:
+        """End the guard as Ctrl-C does."""
+        if self._running is None:
+            return
+        stopping, task = self._running
+        self._running = None
+        stopping.set()
+        await task
+        await self.store.close()
+
+    # --- the market --------------------------------------------------------------------
+    @property
+    def world(self) -> World:
+        return self.paper.exchange.sync()
+
+    @property
+    def now_ms(self) -> int:
+        return self.paper.exchange.now_ms
+
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def until(self, happened: Callable[[], Any], seconds: float = 30) -> None:
+        """Wait in virtual time until something holds; fail when it takes too long."""
+        for _ in range(int(seconds * 20)):
+            if happened():
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"did not happen within {seconds} s; {self.told()}")
+
+    def price(self, price: Decimal | str, symbol: str | None = None, *, book: bool = True) -> None:
+        """Print this price now, and once a second from now on."""
+        symbol = symbol or self.exchange.symbol
+        if book:
+            self._prices[symbol] = Decimal(price)
+        self.world.print_price(symbol, Decimal(price), book)
+        self.paper.exchange.tell()
+
+    async def print_on(self) -> None:
+        while True:
+            await asyncio.sleep(PRICE_EVERY_S)
+            if self.printing:
+                for symbol, price in self._prices.items():
+                    self.price(price, symbol)
+
+    # --- the trader --------------------------------------------------------------------
+    def key(self, account: str) -> str:
+        return self.paper.accounts[account]["key"]
+
+    def open(
+        self,
+        side: SideName,
+        quantity: str = "0.1",
+        *,
+        account: str | None = None,
+        symbol: str | None = None,
+    ) -> None:
+        key, symbol = self.key(account or side), symbol or self.exchange.symbol
+        self.world.open_position(key, symbol, side, Decimal(quantity), f"at-{self.now_ms}")
+        self.paper.exchange.tell()
+
+    def close(self, side: SideName, *, symbol: str | None = None) -> None:
+        symbol = symbol or self.exchange.symbol
+        self.world.close_position(self.key(side), symbol, tag=f"close-{self.now_ms}")
+        self.paper.exchange.tell()
+
+    def place_by_hand(
+        self, side: SideName, price: Decimal, quantity: str | None, name: str = "mine"
+    ) -> Conditional:
+        """A stop of somebody else; without a quantity it closes the whole position."""
+        request = ConditionalRequest(
+            symbol=self.exchange.symbol,
+            side="SELL" if side == "long" else "BUY",
+            type="STOP_MARKET",
+            quantity=None if quantity is None else Decimal(quantity),
+            trigger_price=price,
+            reduce_only=quantity is not None,
+            close_position=quantity is None,
+            client_id=name,
+        )
+        placed = self.world.place_conditional(self.key(side), request)
+        self.paper.exchange.tell()
+        return placed
+
+    def remove(self, stop: Resting) -> None:
+        """Let the exchange drop a stop of its own accord."""
+        self.world.remove_stop(stop.number)
+        self.paper.exchange.tell()
+
+    # --- what goes wrong -----------------------------------------------------------------
+    def fault(self, kind: Any, call: Call | None = None, **settings: Any) -> None:
+        method, path = call or ("", "")
+        self.paper.add_fault(Fault(kind=kind, method=method, path=path, **settings))
+
+    def hold(self, call: Call, stage: Literal["effect", "answer"]) -> None:
+        self.paper.holds.add(Hold(method=call.method, path=call.path, stage=stage))
+
+    # --- what is true --------------------------------------------------------------------
+    def amount(self, account: str, symbol: str | None = None) -> Decimal:
+        """Signed size of the position on the exchange."""
+        rows = self.world.positions(self.key(account), symbol or self.exchange.symbol)
+        return sum((row.amount for row in rows), Decimal(0))
+
+    def entry(self, account: str, symbol: str | None = None) -> Decimal:
+        rows = self.world.positions(self.key(account), symbol or self.exchange.symbol)
+        return next(row.entry_price for row in rows if row.amount)
+
+    def up(self, side: SideName, gain_percent: str | Decimal, symbol: str | None = None) -> Decimal:
+        """Price at which the open position has this gain."""
+        gain = Decimal(gain_percent) * SIGNS[side] / HUNDRED
+        return (self.entry(side, symbol) * (1 + gain)).quantize(TICK)
+
+    def behind(self, side: SideName, price: Decimal, percent: str) -> Decimal:
+        """Stop so many percent behind a price, on the tick towards the market."""
+        exact = price * (1 - Decimal(percent) * SIGNS[side] / HUNDRED)
+        return exact.quantize(TICK, ROUND_CEILING if side == "long" else ROUND_FLOOR)
+
+    def gain_of(self, side: SideName, price: Decimal) -> Decimal:
+        """Gain in percent of the entry that this price is."""
+        entry = self.entry(side)
+        return ((price - entry) * SIGNS[side] * HUNDRED / entry).quantize(Decimal("0.01"))
+
+    def stops(self, account: str, symbol: str | None = None) -> list[Resting]:
+        """Every stop of the account, the exchange's truth, loosest first."""
+        rows = self.world.open_conditionals(self.key(account), symbol or self.exchange.symbol)
+        stops = [_resting(row) for row in rows]
+        falling = any(row.side == "BUY" for row in rows)
+        return sorted(stops, key=lambda stop: stop.price, reverse=falling)
+
+    def ours(self, account: str, symbol: str | None = None) -> list[Resting]:
+        """Sized stops of the guard, loosest first."""
+        return [
+            stop
+            for stop in self.stops(account, symbol)
+            if stop.quantity is not None and stop.client_id.startswith("ts-")
+        ]
+
+    def working(self, account: str, symbol: str | None = None) -> Resting:
+        """The one working stop of the guard."""
+        (stop,) = self.ours(account, symbol)
+        return stop
+
+    def backstops(self, account: str) -> list[Resting]:
+        return [stop for stop in self.stops(account) if stop.quantity is None]
+
+    def sent(self, account: str) -> list[Resting]:
+        """Every working stop of the guard that the exchange ever took, oldest first."""
+        rows = self.world.all_conditionals(self.key(account), self.exchange.symbol)
+        stops = [_resting(row) for row in rows]
+        return [s for s in stops if s.quantity is not None and s.client_id.startswith("ts-")]
+
+    def clocks(self) -> Clocks:
+        world = self.world
+        return world.oracle.total(world.now_us)
+
+    @property
+    def one_stop_only(self) -> bool:
+        """Whether the exchange refuses a second stop, so that each move has a loose moment."""
+        return self.paper.build.world.second_reduce_only_stop == "refuse"
+
+    def assert_never_bare(self, *, first_stop_ms: int = 2_000) -> None:
+        """Unprotected 0, nothing loosened or doubled, the first stop in time."""
+        clocks = self.clocks()
+        loosened_ms = 0 if self.one_stop_only else clocks.loosened_ms
+        found = (clocks.unprotected_ms, loosened_ms, clocks.loosened, clocks.duplicates)
+        assert found == (0, 0, 0, 0), f"{clocks}; {self.told()}"
+        assert (clocks.first_stop_ms or 0) < first_stop_ms, clocks
+
+    # --- what we say ---------------------------------------------------------------------
+    def leg(self, account: str, symbol: str | None = None) -> Leg:
+        return Leg(account, self.exchange.name, symbol or self.exchange.symbol)
+
+    def status(self, account: str, symbol: str | None = None) -> LegStatus:
+        leg = self.leg(account, symbol)
+        return next(row for row in self.daemon.facade.status().legs if row.leg == leg)
+
+    def guarded(self, account: str, symbol: str | None = None) -> bool:
+        leg = self.leg(account, symbol)
+        return any(row.leg == leg for row in self.daemon.facade.status().legs)
+
+    def account_status(self, account: str) -> AccountStatus:
+        rows = self.daemon.facade.status().accounts
+        return next(row for row in rows if row.name == account)
+
+    def told(self) -> tuple[str, ...]:
+        """The last facts, for the text of a failure."""
+        return self.daemon.facade.status().recent
+
+    async def control(self, action: Any, account: str, price: Decimal | None = None) -> str:
+        request = ControlRequest(action=action, leg=self.leg(account), price=price)
+        return (await self.daemon.facade.control(request)).text
+
+    async def epochs(self, account: str) -> list[EpochSummary]:
+        rows = await self.daemon.facade.epochs()
+        return [row for row in rows if row.leg.account == account]
+
+    async def facts(self, *kinds: str) -> list[Fact]:
+        rows = await self.daemon.facade.events(0, 1_000)
+        return [row for row in rows if row.kind in kinds]
+
+
+def _resting(row: Conditional) -> Resting:
+    assert row.trigger_price is not None
+    return Resting(
+        row.trigger_price, row.quantity, row.client_id, row.algo_id, row.created_us // 1_000
+    )
+
+
+Story = Callable[[Table], Awaitable[T]]
+
+
+def play(
+    exchange: Exchange,
+    folder: Path,
+    story: Story[T],
+    *,
+    world: WorldSettings,
+    lines: Sequence[str] = (),
+    guard_first: bool = True,
+    **build: Any,
+) -> T:
+    """Run one story in virtual time; the guard starts first unless the story does it."""
+
+    async def scene(paper: Paper, addresses: Addresses) -> T:
+        table = Table(exchange, paper, addresses, folder, list(lines))
+        printer = asyncio.create_task(table.print_on())
+        try:
+            for symbol in (exchange.symbol, exchange.other_symbol):
+                table.price(START_PRICE, symbol)
+            if guard_first:
+                await table.start()
+            return await story(table)
+        finally:
+            printer.cancel()
+            paper.faults.clear()
+            paper.holds.clear()
+            await table.stop()
+
+    tapes = [_tape(symbol) for symbol in (exchange.symbol, exchange.other_symbol)]
+    return run_scenario(scene, tapes, Build(world=world, **build))
+
+
+def _tape(symbol: str) -> Tape:
+    """A first print; the second one, a week later, only keeps the data from being over."""
+    prints = [
+        Print(START_US + second * SECOND_US, START_PRICE, Decimal(1), False)
+        for second in (0, WEEK_S)
+    ]
+    return Tape(market(symbol), iter(prints), "hand-made")
