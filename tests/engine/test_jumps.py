@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.engine.story import check, policy
+from trailstop.domain.policy import Steps
 
 BARE = policy(breakeven_at_percent=None, backstop_percent=None, activation_percent="0")
 
@@ -133,3 +134,33 @@ def test_bid_and_ask_are_prices_of_their_own_for_the_dialects() -> None:
     )
     check("open long 100\n quote 100 100.2  place 99.5", both)
     check("open short 100\n quote 99.8 100  place 100.5", both)
+
+
+def test_a_jump_right_after_a_settled_one_waits_for_a_witness_of_its_own() -> None:
+    check(
+        """
+        open long 100
+        0s price 94.9     place 94.43 alarm adopted_beyond_stop
+        0s ack
+        0s price 96.8     hold unconfirmed_jump
+        2s price 93       move 96.32
+        2s price 96.7     hold in_flight          # back at 96.8: the print at 93 was a stray
+        3s price 93       hold unconfirmed_jump
+        """,
+        policy(activation_percent="0", distance=Steps(), breakeven_at_percent=None,
+               backstop_percent=None),
+    )
+
+
+def test_an_answer_that_comes_while_a_jump_waits_does_not_let_it_be_forgotten() -> None:
+    check(
+        """
+        open long 100
+        0s price 102      place 101.49
+        1s price 105      hold unconfirmed_jump
+        1s ack            # the jump still waits
+        1s price 101.9    # and was a stray
+        2s price 105      hold unconfirmed_jump
+        """,
+        policy(activation_percent="0", breakeven_at_percent=None, backstop_percent=None),
+    )

@@ -49,6 +49,8 @@ def price_seen(trail: Trail, event: PriceSeen) -> Step:
     deadline_ms = at_ms + CONFIRM_MS if jump is None else jump.deadline_ms
     force_setattr(trail, "jump", Jump(price, at_ms, deadline_ms, event.fresh))
     force_setattr(trail, "hold", HoldReason.UNCONFIRMED_JUMP)
+    # The jump that was just settled may have opened the short path, which knows of none.
+    force_setattr(trail, "quiet", False)
     return trail, ()
 
 

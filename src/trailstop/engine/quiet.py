@@ -84,6 +84,7 @@ def quieten(trail: Trail, *, settled: bool) -> None:
         or trail.phase is not Phase.ACTIVE
         or trail.hold is HoldReason.CROSSED
         or trail.beyond_since_ms is not None
+        or trail.jump is not None
         or price is None
     ):
         return
@@ -98,7 +99,7 @@ def quieten(trail: Trail, *, settled: bool) -> None:
 
 def reopen(trail: Trail) -> None:
     """Open the path again after an answer, which changes the live stop and the hold alone."""
-    if trail.hold is not HoldReason.CROSSED:
+    if trail.hold is not HoldReason.CROSSED and trail.jump is None:
         force_setattr(trail, "quiet_limit", _limit(trail))
         force_setattr(trail, "quiet", True)
 
