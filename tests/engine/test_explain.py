@@ -79,12 +79,12 @@ def test_holds_after_an_answer() -> None:
         "it is not known whether the exchange took the last stop; looking it up"
     )
     assert held(moved + "62s refused limit alarm stop_refused") == (
-        "the exchange refused the stop; asked again in 6 s"
+        "the exchange did not take the stop; it is asked for again"
     )
     trail = told(moved + "62s refused limit alarm stop_refused").trail
     assert trail is not None
     decided = replace(trail, retry_at_ms=1 << 62)
-    assert hold_text(decided) == "the exchange refused the stop; decided anew"
+    assert hold_text(decided) == "the exchange did not take the stop; decided anew"
     assert held(TRAILING + "2s gap 102000\n 62s time") == "waits for a live price after the gap"
     assert held(TRAILING + "2s triggered") == ""
     assert hold_text(replace(trail, hold=HoldReason.BUDGET)) == (

@@ -73,7 +73,7 @@ MUTANTS = (
         "an unknown outcome treated as failed",
         "trailstop/daemon/executor.py",
         """\
-                self._lookups[intent.client_id] = _Lookup(intent, now_ms)
+                self._lookups[intent.client_id] = Lookup(intent, now_ms)
                 told = Told("unknown", settled, now_ms, price, quantity, text=outcome.text)
 """,
         """\
@@ -123,9 +123,10 @@ MUTANTS = (
     ),
     Mutant(
         "intent written after the request",
-        "trailstop/daemon/executor.py",
+        "trailstop/daemon/desk.py",
         """\
-        await make_durable(self.store, intent, protective=tighter)
+        await make_durable(self.store, intent, protective=protective)
+        name = intent.client_id
         if role is Role.WORKING:
             _log.debug("creating trailing stop", leg=str(self.leg), price=price, client_id=name)
         trigger = self.triggers[0] if role is Role.WORKING else self.triggers[1]
@@ -133,10 +134,13 @@ MUTANTS = (
         outcome = await self.venue.place_stop(request)
 """,
         """\
+        name = intent.client_id
+        if role is Role.WORKING:
+            _log.debug("creating trailing stop", leg=str(self.leg), price=price, client_id=name)
         trigger = self.triggers[0] if role is Role.WORKING else self.triggers[1]
         request = StopRequest(self.leg, self.side, role, price, quantity, trigger, name)
         outcome = await self.venue.place_stop(request)
-        await make_durable(self.store, intent, protective=tighter)
+        await make_durable(self.store, intent, protective=protective)
 """,
         (f"{RESTART}test_an_intent_is_on_disk_before_its_request_arrives",),
     ),

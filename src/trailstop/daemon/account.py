@@ -14,10 +14,12 @@ from msgspec.structs import replace
 
 from trailstop.clock import Clock
 from trailstop.config import Config
-from trailstop.daemon.executor import AccountTraits, LegExecutor, Told
+from trailstop.daemon.desk import OrderDesk
+from trailstop.daemon.executor import LegExecutor
 from trailstop.daemon.feeder import Feeder
 from trailstop.daemon.ids import epoch_tag
 from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.orders import AccountTraits, Told
 from trailstop.daemon.reads import retried
 from trailstop.daemon.supervisor import Supervisor
 from trailstop.domain.position import Fees, Leg, Phase, Position, Role
@@ -179,13 +181,18 @@ class AccountGuard:
             guarded = current()
             return guarded is None or guarded.trail.phase is Phase.TRIGGERED
 
-        return LegExecutor(
+        desk = OrderDesk(
             leg=leg,
             epoch=epoch,
             side=side,
             tag=epoch_tag(self.store.installation, leg, epoch),
             venue=self.venue,
             store=self.store,
+            triggers=triggers,
+            generation=generation,
+        )
+        return LegExecutor(
+            desk=desk,
             clock=self.clock,
             supervisor=self.supervisor,
             traits=self.traits,
@@ -193,8 +200,6 @@ class AccountGuard:
             ask_for_pass=self.ask_for_pass,
             position_quantity=quantity,
             closing=closing,
-            triggers=triggers,
-            generation=generation,
         )
 
     async def _first_price(self, guarded: GuardedLeg) -> None:

@@ -17,9 +17,9 @@ from typing import Literal
 import structlog
 
 from trailstop.clock import MS_PER_SECOND, Clock
-from trailstop.daemon.ids import client_id
+from trailstop.daemon.desk import OrderDesk, SettledState
+from trailstop.daemon.orders import AccountTraits, Lookup, Resting, Told, Wanted
 from trailstop.daemon.supervisor import Supervisor
-from trailstop.daemon.writes import make_durable
 from trailstop.domain.position import Leg, Role, StopKind
 from trailstop.domain.price import Side
 from trailstop.engine.commands import CancelStop, CloseReason
@@ -28,18 +28,14 @@ from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import RestingStop
 from trailstop.ports import (
     Acknowledged,
-    CloseRequest,
     Gone,
     LookedUp,
     OrderState,
     Outcome,
     Refused,
-    StopRequest,
     Unknown,
-    Venue,
 )
-from trailstop.storage.records import Intent, Settled
-from trailstop.storage.store import Store
+from trailstop.storage.records import Intent
 
 _log = structlog.get_logger("trailstop.executor")
 
@@ -50,72 +46,15 @@ LOOK_UP_SECONDS = (0.1, 0.3, 0.6, 1.0, 2.0)
 """Pauses before the look-ups of one unknown outcome; the last one repeats."""
 CANCEL_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 CLOSE_TRIES = 3
-
-
-@dataclass(slots=True)
-class Resting:
-    """One stop of ours that the exchange has acknowledged and that may still rest."""
-
-    client_id: str
-    order_id: str
-    role: Role
-    price: Decimal
-    quantity: Decimal
-    at_ms: int
-
-
-@dataclass(slots=True)
-class Wanted:
-    """The newest working stop that was asked for and is not yet sent."""
-
-    price: Decimal
-    quantity: Decimal
-    kind: StopKind
-    asked_ms: int
-    text: str = ""
-
-
-@dataclass(slots=True, frozen=True)
-class Told:
-    """What the executor tells its leg about a working stop, with the record that settles it."""
-
-    what: Literal["acknowledged", "refused", "unknown", "triggered"]
-    settled: Settled | None
-    at_ms: int
-    price: Decimal = Decimal(0)
-    quantity: Decimal = Decimal(0)
-    previous: Decimal | None = None
-    kind: StopKind = StopKind.INITIAL
-    client_id: str = ""
-    asked_ms: int = 0
-    reason: Refusal = Refusal.OTHER
-    text: str = ""
-
-
-@dataclass(slots=True)
-class AccountTraits:
-    """What was learned of one account: whether two working stops may rest together."""
-
-    overlap: bool = True
-
-
-@dataclass(slots=True)
-class _Lookup:
-    intent: Intent
-    sent_ms: int
-    tries: int = 0
+NEVER_CLOSED = (OrderState.ABSENT, OrderState.REJECTED)
+"""What a look-up of a close can say that means it closed nothing."""
 
 
 @dataclass
 class LegExecutor:
     """Carries out the commands of one epoch."""
 
-    leg: Leg
-    epoch: int
-    side: Side
-    tag: str
-    venue: Venue
-    store: Store
+    desk: OrderDesk
     clock: Clock
     supervisor: Supervisor
     traits: AccountTraits
@@ -123,16 +62,13 @@ class LegExecutor:
     ask_for_pass: Callable[[str], None]
     position_quantity: Callable[[], Decimal]
     closing: Callable[[], bool]
-    triggers: tuple[Literal["last", "mark"], Literal["last", "mark"]]
-    generation: int = 0
     resting: dict[str, Resting] = field(default_factory=dict)
     leftovers: dict[str, str] = field(default_factory=dict)
     """Order ids by client id: working stops of ours from an earlier epoch that still rest."""
-    settled_ms: int = 0
     _want: Wanted | None = None
     _backstop: tuple[Decimal, Decimal] | None = None
     _cancels: dict[str, tuple[str | None, str]] = field(default_factory=dict)
-    _lookups: dict[str, _Lookup] = field(default_factory=dict)
+    _lookups: dict[str, Lookup] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
     _close_task: asyncio.Task[None] | None = None
     _held_close: tuple[Decimal, CloseReason] | None = None
@@ -143,13 +79,33 @@ class LegExecutor:
     pass_when_idle: bool = False
     """A pass had to leave this leg alone because a write was under way: ask for another."""
 
+    @property
+    def leg(self) -> Leg:
+        """The leg that is written to."""
+        return self.desk.leg
+
+    @property
+    def side(self) -> Side:
+        """The position's side."""
+        return self.desk.side
+
+    @property
+    def tag(self) -> str:
+        """How the client ids of this epoch begin."""
+        return self.desk.tag
+
+    @property
+    def settled_ms(self) -> int:
+        """The exchange's time of the last answer."""
+        return self.desk.settled_ms
+
     # --- what is asked -------------------------------------------------------------------
     def want_working(self, price: Decimal, quantity: Decimal, kind: StopKind, text: str) -> None:
         """Have the working stop at this price and size; the newest wish counts.
 
         `text` explains it to a trader and is journaled with the acknowledgement.
         """
-        self._want = Wanted(price, quantity, kind, self.venue.exchange_ms(), text)
+        self._want = Wanted(price, quantity, kind, self.desk.venue.exchange_ms(), text)
         self._kick()
 
     def want_backstop(self, price: Decimal, quantity: Decimal) -> None:
@@ -181,7 +137,7 @@ class LegExecutor:
 
     def look_up(self, intent: Intent) -> None:
         """Find out what became of a write of an earlier life of this process."""
-        self._lookups[intent.client_id] = _Lookup(intent, intent.at_ms)
+        self._lookups[intent.client_id] = Lookup(intent, intent.at_ms)
         self._kick()
 
     def sync(self, stops: Iterable[RestingStop]) -> None:
@@ -312,7 +268,7 @@ class LegExecutor:
     def _put_off(self, text: str) -> None:
         """Give the wish back to the rule, which asks again; a pass finds out what is missing."""
         self._take_want()
-        now_ms = self.venue.exchange_ms()
+        now_ms = self.desk.venue.exchange_ms()
         self.tell(Told("refused", None, now_ms, reason=Refusal.TRANSIENT, text=text))
         self.ask_for_pass(text)
 
@@ -385,25 +341,16 @@ class LegExecutor:
         old: Resting | None = None,
         want: Wanted | None = None,
     ) -> Outcome:
-        """Place one stop: intent, write, outcome."""
-        now_ms = self.venue.exchange_ms()
-        name = self._next_id()
-        intent = Intent(
-            client_id=name, leg=self.leg, epoch=self.epoch, action="place", role=role,
-            price=price, quantity=quantity, kind=kind,
-            reason=kind.value if role is Role.WORKING else role.value,
+        """Place one stop and take its outcome into account."""
+        intent, outcome = await self.desk.place(
+            role,
+            price,
+            quantity,
+            kind,
             replaces=None if old is None else old.client_id,
-            generation=self.generation, attempt=0, at_ms=now_ms,
-        )  # fmt: skip
-        tighter = old is None or not self.side.better(old.price, price)
-        await make_durable(self.store, intent, protective=tighter)
-        if role is Role.WORKING:
-            _log.debug("creating trailing stop", leg=str(self.leg), price=price, client_id=name)
-        trigger = self.triggers[0] if role is Role.WORKING else self.triggers[1]
-        request = StopRequest(self.leg, self.side, role, price, quantity, trigger, name)
-        outcome = await self.venue.place_stop(request)
-        self.settled_ms = self.venue.exchange_ms()
-        asked_ms, text = (now_ms, "") if want is None else (want.asked_ms, want.text)
+            protective=old is None or not self.side.better(old.price, price),
+        )
+        asked_ms, text = (intent.at_ms, "") if want is None else (want.asked_ms, want.text)
         self._settle_stop(intent, outcome, asked_ms, old, text)
         return outcome
 
@@ -415,7 +362,7 @@ class LegExecutor:
         assert price is not None
         assert quantity is not None
         kind = intent.kind or StopKind.INITIAL
-        now_ms = self.venue.exchange_ms()
+        now_ms = self.desk.venue.exchange_ms()
         told: Told
         match outcome:
             case Acknowledged(order_id, at_ms):
@@ -423,21 +370,16 @@ class LegExecutor:
                 self.resting[intent.client_id] = resting
                 told = Told(
                     "acknowledged",
-                    self._settled(intent, "acknowledged", order_id, "", at_ms),
+                    self.desk.settled(intent, "acknowledged", order_id, "", at_ms),
                     at_ms, price, quantity, None if old is None else old.price,
                     kind, intent.client_id, asked_ms, text=why,
                 )  # fmt: skip
-                if role is Role.WORKING:
-                    _log.debug(
-                        "trailing stop created",
-                        leg=str(self.leg), price=price, client_id=intent.client_id,
-                    )  # fmt: skip
             case Refused(reason, code, text):
-                settled = self._settled(intent, "refused", None, f"{code} {text}", now_ms)
+                settled = self.desk.settled(intent, "refused", None, f"{code} {text}", now_ms)
                 replaces = old is not None or (role is Role.WORKING and bool(self.leftovers))
                 if outcome.overlap and self.traits.overlap and replaces:
                     # Not the end of this wish: it is done again beneath the backstop.
-                    self.store.record([settled])
+                    self.desk.store.record([settled])
                     return
                 told = Told(
                     "refused", settled, now_ms, price, quantity, kind=kind,
@@ -446,56 +388,25 @@ class LegExecutor:
                 if reason is Refusal.POSITION_GONE:
                     self.ask_for_pass(text)
             case _:
-                settled = self._settled(intent, "unknown", None, outcome.text, now_ms)
-                self._lookups[intent.client_id] = _Lookup(intent, now_ms)
+                settled = self.desk.settled(intent, "unknown", None, outcome.text, now_ms)
+                self._lookups[intent.client_id] = Lookup(intent, now_ms)
                 told = Told("unknown", settled, now_ms, price, quantity, text=outcome.text)
         if role is Role.WORKING:
             self.tell(told)
         elif told.settled is not None:
-            self.store.record([told.settled])
-
-    def _settled(
-        self,
-        intent: Intent,
-        state: Literal["acknowledged", "refused", "unknown", "absent", "cancelled", "gone"],
-        order_id: str | None,
-        text: str,
-        at_ms: int,
-    ) -> Settled:
-        return Settled(intent.client_id, self.leg, self.epoch, state, order_id, text, at_ms)
-
-    def _next_id(self) -> str:
-        self.generation += 1
-        return client_id(self.tag, self.generation)
+            self.desk.store.record([told.settled])
 
     # --- cancels ---------------------------------------------------------------------------
     async def _cancel_next(self, which: str | None = None) -> bool:
         """Cancel one stop; False while its fate is not known and it must be tried again."""
         target = which or next(iter(self._cancels))
         order_id, reason = self._cancels[target]
-        intent = Intent(
-            client_id=self._next_id(), leg=self.leg, epoch=self.epoch, action="cancel",
-            role=None, price=None, quantity=None, kind=None, reason=reason, replaces=target,
-            generation=self.generation, attempt=0, at_ms=self.venue.exchange_ms(),
-        )  # fmt: skip
-        await make_durable(self.store, intent, protective=False)
-        outcome = await self.venue.cancel_stop(self.leg, order_id, target)
-        now_ms = self.settled_ms = self.venue.exchange_ms()
-        match outcome:
-            case Acknowledged(order_id, at_ms):
-                self.store.record([self._settled(intent, "cancelled", order_id, "", at_ms)])
-            case Gone(code, text):
-                # Triggered, filled or cancelled elsewhere: a fresh read says which.
-                self.store.record([self._settled(intent, "gone", None, f"{code} {text}", now_ms)])
-                self.ask_for_pass("a stop that was to be cancelled is gone")
-            case Refused(_, code, text):
-                settled = self._settled(intent, "refused", None, f"{code} {text}", now_ms)
-                self.store.record([settled])
-                return False
-            case Unknown(text):
-                # A cancel may be repeated: the second one finds nothing to cancel.
-                self.store.record([self._settled(intent, "refused", None, text, now_ms)])
-                return False
+        outcome = await self.desk.cancel(target, order_id, reason)
+        if isinstance(outcome, Refused | Unknown):
+            return False
+        if isinstance(outcome, Gone):
+            # Triggered, filled or cancelled elsewhere: a fresh read says which.
+            self.ask_for_pass("a stop that was to be cancelled is gone")
         self._cancels.pop(target, None)
         self.resting.pop(target, None)
         return True
@@ -508,25 +419,25 @@ class LegExecutor:
         await self.clock.sleep(pause)
         service: Literal["stop", "order"] = "stop" if lookup.intent.action == "place" else "order"
         try:
-            found = await self.venue.look_up(self.leg, name, service)
+            found = await self.desk.venue.look_up(self.leg, name, service)
         except ReadFailed as error:
             _log.warning("look_up_failed", leg=str(self.leg), client_id=name, error=str(error))
             return
-        now_ms = self.venue.exchange_ms()
+        now_ms = self.desk.venue.exchange_ms()
         if found.state is OrderState.ABSENT and now_ms - lookup.sent_ms < SETTLE_MS:
             return
         del self._lookups[name]
-        self.settled_ms = now_ms
+        self.desk.settled_ms = now_ms
         self._resolve(lookup.intent, found, now_ms)
 
     def _resolve(self, intent: Intent, found: LookedUp, now_ms: int) -> None:
         """Tell what the look-up says, in the words of an ordinary answer."""
         order_id = found.order_id or ""
         at_ms = found.at_ms or now_ms
+        state: SettledState
         if intent.action != "place":
-            absent = found.state in (OrderState.ABSENT, OrderState.REJECTED)
-            state: Literal["absent", "acknowledged"] = "absent" if absent else "acknowledged"
-            self.store.record([self._settled(intent, state, order_id, found.state.value, at_ms)])
+            state = "absent" if found.state in NEVER_CLOSED else "acknowledged"
+            self.desk.record(intent, state, order_id, found.state.value, at_ms)
             self.ask_for_pass("a close was looked up")
             return
         if found.state is OrderState.RESTING:
@@ -535,21 +446,18 @@ class LegExecutor:
             if old is not None:
                 self._cancels[old.client_id] = (old.order_id, "replaced")
         elif found.state in (OrderState.TRIGGERED, OrderState.FILLED):
-            settled = self._settled(intent, "acknowledged", order_id, found.state.value, at_ms)
+            settled = self.desk.settled(intent, "acknowledged", order_id, found.state.value, at_ms)
             # Now, not when it was placed: what the exchange does itself has its time from here.
             self.tell(Told("triggered", settled, now_ms))
             self.ask_for_pass("a stop fired while its outcome was unknown")
         else:
-            state_now = "absent" if found.state is OrderState.ABSENT else "gone"
-            settled = Settled(
-                intent.client_id, self.leg, self.epoch,
-                "absent" if state_now == "absent" else "gone", order_id, found.state.value, now_ms,
-            )  # fmt: skip
+            state = "absent" if found.state is OrderState.ABSENT else "gone"
+            settled = self.desk.settled(intent, state, order_id, found.state.value, now_ms)
             if intent.role is Role.WORKING:
                 text = f"the look-up says {found.state.value}"
-                self.tell(Told("refused", settled, now_ms, reason=Refusal.TRANSIENT, text=text))
+                self.tell(Told("refused", settled, now_ms, reason=Refusal.NOT_SENT, text=text))
             else:
-                self.store.record([settled])
+                self.desk.store.record([settled])
 
     # --- closing -----------------------------------------------------------------------------
     async def _close(self, quantity: Decimal, reason: CloseReason) -> None:
@@ -557,30 +465,16 @@ class LegExecutor:
         for attempt in range(CLOSE_TRIES):
             if any(lookup.intent.action == "close" for lookup in self._lookups.values()):
                 return
-            now_ms = self.venue.exchange_ms()
-            intent = Intent(
-                client_id=self._next_id(), leg=self.leg, epoch=self.epoch, action="close",
-                role=None, price=None, quantity=quantity, kind=None, reason=reason.value,
-                replaces=None, generation=self.generation, attempt=attempt, at_ms=now_ms,
-            )  # fmt: skip
-            await make_durable(self.store, intent, protective=True)
-            request = CloseRequest(self.leg, self.side, quantity, intent.client_id)
-            outcome = await self.venue.close_position(request)
-            now_ms = self.settled_ms = self.venue.exchange_ms()
+            intent, outcome = await self.desk.close(quantity, reason, attempt)
             match outcome:
-                case Acknowledged(order_id, at_ms):
-                    settled = self._settled(intent, "acknowledged", order_id, "", at_ms)
-                    self.store.record([settled])
+                case Acknowledged():
                     self.ask_for_pass("closed at market")
                     return
-                case Unknown(text):
-                    self.store.record([self._settled(intent, "unknown", None, text, now_ms)])
-                    self._lookups[intent.client_id] = _Lookup(intent, now_ms)
+                case Unknown():
+                    self._lookups[intent.client_id] = Lookup(intent, self.desk.settled_ms)
                     self._kick()
                     return
-                case Refused(why, code, text):
-                    settled = self._settled(intent, "refused", None, f"{code} {text}", now_ms)
-                    self.store.record([settled])
+                case Refused(why, _, text):
                     self.ask_for_pass(text)
                     if why is not Refusal.TRANSIENT:
                         return

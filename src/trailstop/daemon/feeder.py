@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trailstop.daemon.executor import Told
 from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.orders import Told
 from trailstop.domain.position import Role
 from trailstop.engine import events as ev
 from trailstop.engine.commands import (

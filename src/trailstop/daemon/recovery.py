@@ -146,7 +146,7 @@ class Recovery:
             # The command was decided and the process died before its intent: never sent.
             now_ms = account.venue.exchange_ms()
             text = "the process ended before it was sent"
-            account.feed(guarded, ev.StopRefused(Refusal.TRANSIENT, text, now_ms))
+            account.feed(guarded, ev.StopRefused(Refusal.NOT_SENT, text, now_ms))
         return guarded
 
     def _prove(

@@ -31,6 +31,7 @@ RETRY_MS = {
     Refusal.WOULD_TRIGGER: 1_000,
     Refusal.POSITION_GONE: 5_000,
     Refusal.TRANSIENT: 1_000,
+    Refusal.NOT_SENT: 0,
     Refusal.LIMIT: 5_000,
     Refusal.OTHER: 5_000,
 }
@@ -97,7 +98,8 @@ def refused(trail: Trail, event: StopRefused) -> Step:
             return _beyond(trail, event)
         if sent is not None and trail.policy.initial_stop_percent is not None:
             return _first_beyond(trail, event, sent.price)
-    if event.reason is Refusal.POSITION_GONE or trail.refusals > 1:
+    quiet = (Refusal.POSITION_GONE, Refusal.NOT_SENT)
+    if event.reason in quiet or trail.refusals > 1:
         # Only a complete read may say flat, and the guard makes one; a repeat is told once.
         return trail, ()
     wanted = "" if sent is None else f" at {sent.price}"

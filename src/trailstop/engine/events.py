@@ -87,6 +87,8 @@ class Refusal(enum.Enum):
     WOULD_TRIGGER = "would_trigger"
     POSITION_GONE = "position_gone"
     TRANSIENT = "transient"
+    NOT_SENT = "not_sent"
+    """Nothing was refused: it never reached the exchange, a look-up or the journal says."""
     LIMIT = "limit"
     OTHER = "other"
 

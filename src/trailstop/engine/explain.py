@@ -140,9 +140,8 @@ def _min_improvement(trail: Trail) -> str:
 
 def _refused(trail: Trail) -> str:
     if trail.retry_at_ms == NEVER_MS:
-        return "the exchange refused the stop; decided anew"
-    left = -(-max(0, trail.retry_at_ms - _now(trail)) // rules.MS_PER_SECOND)
-    return f"the exchange refused the stop; asked again in {left} s"
+        return "the exchange did not take the stop; decided anew"
+    return "the exchange did not take the stop; it is asked for again"
 
 
 def _crossed(trail: Trail) -> str:
