@@ -158,6 +158,18 @@ def test_a_price_that_passed_a_refused_first_stop_measures_it_anew() -> None:
     )
 
 
+def test_a_stop_that_was_never_sent_is_asked_for_again_at_once_and_alarms_nobody() -> None:
+    check(
+        """
+        open long 100
+        price 100        place 98
+        1s refused not_sent  hold refused wake 1s
+        1s time          place 98
+        """,
+        SETTINGS,
+    )
+
+
 def test_a_refusal_of_nothing_is_told() -> None:
     check(START + "1s refused other  alarm stop_refused live 98", SETTINGS)
 
