@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from trailstop.clock import Clock
 from trailstop.daemon.account import AccountGuard
 from trailstop.daemon.status import (
+    VERSION,
     AccountStatus,
     ControlAnswer,
     ControlRefused,
@@ -26,14 +26,6 @@ from trailstop.storage.store import Store
 RECENT_LINES = 8
 EPOCHS_LIMIT = 100_000
 TOLD_KINDS = ("adopted", "moved", "phase_changed", "held", "ended", "alarmed", "noted")
-
-
-def program_version() -> str:
-    """The installed version, or that of the source tree."""
-    try:
-        return version("trailstop")
-    except PackageNotFoundError:
-        return "0.1.0"
 
 
 class Facade:
@@ -68,7 +60,7 @@ class Facade:
         """The state at this moment; no I/O."""
         now_ms = self._clock.wall_ms()
         return Status(
-            version=program_version(),
+            version=VERSION,
             mode=self._mode,
             now_ms=now_ms,
             started_at_ms=self._started_ms,
