@@ -107,6 +107,7 @@ class Daemon:
             rest_url=account.settings.rest_url,
             ws_url=account.settings.ws_url,
             own_prefix=own_prefix(self._store.installation),
+            key_variables=(account.key_source or "", account.secret_source or ""),
         )
         # Jitter only spreads reconnects; a seed of the account keeps runs alike.
         if settings.rest_url not in self._servers:
