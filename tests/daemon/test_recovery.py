@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -101,6 +102,44 @@ def test_a_peak_of_the_gap_raises_peak_and_stop(tmp_path: Path, second: int) -> 
         assert scene.clocks["loosened"] == scene.clocks["duplicates"] == 0
 
     play(tmp_path, [*RISE, (second, "10240.0"), (second + 2, "10200.0")], story)
+
+
+@pytest.mark.parametrize("path", ["/fapi/v1/klines", "/fapi/v1/aggTrades"])
+def test_a_gap_that_cannot_be_read_is_told_and_trailing_goes_on(tmp_path: Path, path: str) -> None:
+    async def story(scene: Scene) -> None:
+        await active(scene)
+        await scene.until(30.5)
+        await scene.kill()
+        await scene.until(190.5)
+        scene.paper.add_fault(Fault(kind="unavailable", path=path))
+        await scene.start()
+        await scene.until(315)
+        alarms = [record.code for record in await scene.told("alarmed")]
+        assert alarms == ["gap_unfilled"]
+        assert scene.leg.peak == D("10300.0")
+        assert [stop.trigger_price for stop in scene.stops] == [D("10248.5")]
+
+    play(tmp_path, [*RISE, (250, "10200.0"), (260, "10300.0")], story)
+
+
+def test_an_account_that_cannot_be_read_for_a_while_is_guarded_as_soon_as_it_can(
+    tmp_path: Path,
+) -> None:
+    async def story(scene: Scene) -> None:
+        await active(scene)
+        await scene.until(30.5)
+        await scene.kill()
+        await scene.until(40.5)
+        fault = scene.paper.add_fault(Fault(kind="unavailable", path="/fapi/v3/positionRisk"))
+        starting = asyncio.ensure_future(scene.start())
+        await scene.until(100.5)
+        scene.paper.faults.clear(fault)
+        await starting
+        await scene.until(140)
+        assert scene.leg.peak == D("10240.0")
+        assert [stop.trigger_price for stop in scene.stops] == [D("10188.8")]
+
+    play(tmp_path, [*RISE, (60, "10240.0"), (70, "10200.0")], story)
 
 
 def test_activation_within_the_gap_is_told_once(tmp_path: Path) -> None:

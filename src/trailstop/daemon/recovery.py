@@ -25,7 +25,7 @@ from trailstop.engine.trail import Trail
 from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import Snapshot
 from trailstop.ports import Execution
-from trailstop.storage.records import Noted
+from trailstop.storage.records import Alarmed, Noted
 from trailstop.storage.shapes import Loaded
 
 _log = structlog.get_logger("trailstop.recovery")
@@ -88,7 +88,7 @@ class Recovery:
                 guarded.executor.release_writes()
         await asyncio.gather(
             *(
-                self._fill_gap(guarded, known=proven[guarded.trail.leg])
+                self._fill_or_tell(guarded, known=proven[guarded.trail.leg])
                 for guarded, *_ in read
                 if not guarded.ended and guarded.flat_ms is None
             )
@@ -100,11 +100,10 @@ class Recovery:
         Fills that came while the account was read may or may not be in its sizes: it is then
         read again.
         """
-        venue = self._account.venue
         tries = 0
         while True:
             tries += 1
-            snapshot = await retried(lambda: venue.snapshot(None))
+            snapshot = await self._snapshot()
             open_ = [
                 (guarded, position)
                 for guarded in legs
@@ -116,6 +115,14 @@ class Recovery:
             sure = all(fill.at_ms < sure_ms for found in fills for fill in found or ())
             if sure or tries == READ_TRIES:
                 return snapshot, [(*leg, found) for leg, found in zip(open_, fills, strict=True)]
+
+    async def _snapshot(self) -> Snapshot:
+        """The account, however long it takes: its stops rest, and other accounts go on."""
+        while True:
+            try:
+                return await retried(lambda: self._account.venue.snapshot(None))
+            except ReadFailed as error:
+                _log.error("account_unread", account=self._account.venue.account, error=str(error))
 
     async def _fills(self, trail: Trail) -> Sequence[Execution] | None:
         """All fills since the adoption, None where they cannot be read.
@@ -163,6 +170,17 @@ class Recovery:
         if touched_zero(fills, position):
             guarded.flat_ms = last_flat_ms(fills, position)
         return True
+
+    async def _fill_or_tell(self, guarded: GuardedLeg, *, known: bool) -> None:
+        """Fill the gap; where its prices cannot be read the trail goes on with live ones."""
+        try:
+            await self._fill_gap(guarded, known=known)
+        except ReadFailed as error:
+            trail, now_ms = guarded.trail, self._account.venue.exchange_ms()
+            text = f"the prices of the gap could not be read ({error}); the peak may be too low"
+            alarm = Alarmed(trail.leg, trail.epoch, "gap_unfilled", text, now_ms)
+            self._account.store.record([alarm])
+            self._account.hub.publish([alarm])
 
     async def _fill_gap(self, guarded: GuardedLeg, *, known: bool) -> None:
         """Feed the prices that were missed, then one live price that may decide.
