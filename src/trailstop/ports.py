@@ -271,9 +271,10 @@ class Venue(Protocol):
         """Prices of watched symbols and the account's own events, reconnecting for ever."""
         ...
 
-    async def snapshot(self, symbols: frozenset[str] | None) -> Snapshot:
+    async def snapshot(self, symbols: frozenset[str] | None, *, urgent: bool = False) -> Snapshot:
         """Positions and conditional orders, of everything (None) or of some symbols.
 
+        `urgent` where a position may wait for its stop: it may use what is kept in reserve.
         Raises: ReadFailed.
         """
         ...

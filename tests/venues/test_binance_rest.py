@@ -407,7 +407,12 @@ def test_reads_wait_for_the_next_minute_while_stops_still_go_out():
         before_ms = scripted.now_ms
         outcome = await venue.place_stop(STOP)
         stop_ms = scripted.now_ms - before_ms
-        await venue.last_price("BTCUSDT")
+        scripted.answers["GET /fapi/v1/openAlgoOrders"] = [[]]
+        scripted.answers["GET /fapi/v3/positionRisk"] = [[POSITION]]
+        await venue.snapshot(frozenset({"BTCUSDT"}), urgent=True)
+        urgent_ms = scripted.now_ms - before_ms
+        assert urgent_ms == 0
+        await venue.snapshot(frozenset({"BTCUSDT"}))
         return outcome, stop_ms, scripted.now_ms // 60_000 - before_ms // 60_000
 
     outcome, stop_ms, minutes = play_venue(scenario)

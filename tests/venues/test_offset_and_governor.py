@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from trailstop.errors import ReadFailed
-from trailstop.venues.governor import AddressBudget, Governor, Window
+from trailstop.venues.governor import AddressBudget, Governor, Window, urgent_reads
 from trailstop.venues.offset import ServerClock
 
 MINUTE_MS = 60_000
@@ -131,11 +131,32 @@ async def test_a_protective_write_uses_the_reserve_that_reads_may_not():
 async def test_the_exchanges_own_count_is_believed_where_it_is_higher():
     clock = ManualClock()
     budget = governor(clock)
-    budget.told(80)
+    budget.told(80, (), clock.monotonic_ms())
     await budget.read(1)
     assert clock.passed_ms >= MINUTE_MS
-    budget.told(0)
+    budget.told(0, (), clock.monotonic_ms())
     assert budget.protective(weight=100) > 0
+
+
+async def test_a_count_of_the_minute_before_says_nothing_of_this_one():
+    clock = ManualClock()
+    budget = governor(clock)
+    sent_ms = clock.monotonic_ms()
+    clock.passed_ms = MINUTE_MS
+    budget.told(80, (), sent_ms)
+    await budget.read(80)
+    assert clock.sleeps == []
+
+
+async def test_a_read_that_a_position_waits_for_uses_the_reserve():
+    clock = ManualClock()
+    budget = governor(clock)
+    await budget.read(80)
+    with urgent_reads():
+        await budget.read(20)
+    assert clock.sleeps == []
+    await budget.read(1)
+    assert clock.passed_ms >= MINUTE_MS
 
 
 async def test_orders_are_counted_in_their_own_window():
@@ -144,7 +165,7 @@ async def test_orders_are_counted_in_their_own_window():
     assert [budget.protective(0, orders=1) for _ in range(4)] == [0, 0, 0, 10_000]
     clock.passed_ms = 10_000
     assert budget.protective(0, orders=1) == 0
-    budget.told(None, (3, None))
+    budget.told(None, (3, None), clock.monotonic_ms())
     assert budget.protective(0, orders=1) == 10_000
 
 

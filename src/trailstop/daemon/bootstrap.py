@@ -149,7 +149,7 @@ class Daemon:
         name = account.venue.account
         reconciler = Reconciler(account)
         await Recovery(account, self._loaded, reconciler.apply).run()
-        await reconciler.one_pass(full=True)
+        await reconciler.one_pass(full=True, urgent=True)
         self._supervisor.keep(f"stream {name}", account.listen)
         self._supervisor.keep(f"passes {name}", reconciler.run)
 

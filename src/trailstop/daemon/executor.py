@@ -46,6 +46,9 @@ LOOK_UP_SECONDS = (0.1, 0.3, 0.6, 1.0, 2.0)
 """Pauses before the look-ups of one unknown outcome; the last one repeats."""
 CANCEL_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 CLOSE_TRIES = 3
+BACKSTOP_AGAIN_MS = 1_000
+"""How long a refused backstop waits: every pass sees that it is missing, and a leg is corrected
+once a second at most."""
 NEVER_CLOSED = (OrderState.ABSENT, OrderState.REJECTED)
 """What a look-up of a close can say that means it closed nothing."""
 
@@ -67,6 +70,7 @@ class LegExecutor:
     """Order ids by client id: working stops of ours from an earlier epoch that still rest."""
     _want: Wanted | None = None
     _backstop: tuple[Decimal, Decimal] | None = None
+    _backstop_due_ms: int = 0
     _cancels: dict[str, tuple[str | None, str]] = field(default_factory=dict)
     _lookups: dict[str, Lookup] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
@@ -109,8 +113,9 @@ class LegExecutor:
         self._kick()
 
     def want_backstop(self, price: Decimal, quantity: Decimal) -> None:
-        """Have a backstop at this price."""
-        if self._of(Role.BACKSTOP) is None:
+        """Have a backstop at this price; one that was refused is not asked for at once again."""
+        due = self.desk.venue.exchange_ms() >= self._backstop_due_ms
+        if due and self._of(Role.BACKSTOP) is None:
             self._backstop = (price, quantity)
             self._kick()
 
@@ -276,9 +281,12 @@ class LegExecutor:
         assert self._backstop is not None
         price, quantity = self._backstop
         self._backstop = None
-        await self._send_stop(Role.BACKSTOP, price, quantity, StopKind.INITIAL)
-        # Both layers stand: what an earlier epoch left behind may go.
-        self.ask_for_pass("a backstop was asked for")
+        outcome = await self._send_stop(Role.BACKSTOP, price, quantity, StopKind.INITIAL)
+        if isinstance(outcome, Refused):
+            self._backstop_due_ms = self.desk.settled_ms + BACKSTOP_AGAIN_MS
+        else:
+            # Both layers stand: what an earlier epoch left behind may go.
+            self.ask_for_pass("a backstop was asked for")
 
     async def _move_working(self) -> None:
         """Replace the working stop: new first, or beneath the backstop where refused."""

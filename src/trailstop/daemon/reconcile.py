@@ -57,23 +57,27 @@ class Reconciler:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(short, wait) if account.legs else wait):
                     await account.pass_wanted.wait()
+            asked = account.pass_wanted.is_set()
             account.pass_wanted.clear()
             overdue = account.clock.monotonic_ms() >= self.last_full_ms + every_ms
             full = account.full_wanted or overdue
             account.full_wanted = False
-            if not await self.one_pass(full=full):
+            if not await self.one_pass(full=full, urgent=asked):
                 account.full_wanted = account.full_wanted or full
                 await account.clock.sleep(FAILED_PASS_SECONDS)
                 account.pass_wanted.set()
 
-    async def one_pass(self, *, full: bool) -> bool:
-        """Read, compare, command. False where the read failed, which changes nothing."""
+    async def one_pass(self, *, full: bool, urgent: bool = False) -> bool:
+        """Read, compare, command. False where the read failed, which changes nothing.
+
+        A pass that something asked for is `urgent`: a position may wait for its stop.
+        """
         account = self._account
         symbols = None if full else self._symbols()
         if symbols is not None and not symbols:
             return True
         try:
-            snapshot = await account.venue.snapshot(symbols)
+            snapshot = await account.venue.snapshot(symbols, urgent=urgent)
             if full and account.streams.get("private", False):
                 await self._prove_epochs(snapshot)
         except ReadFailed as error:

@@ -120,7 +120,7 @@ class Recovery:
         """The account, however long it takes: its stops rest, and other accounts go on."""
         while True:
             try:
-                return await retried(lambda: self._account.venue.snapshot(None))
+                return await retried(lambda: self._account.venue.snapshot(None, urgent=True))
             except ReadFailed as error:
                 _log.error("account_unread", account=self._account.venue.account, error=str(error))
 

@@ -8,7 +8,9 @@ of the reserve, or refused with the time after which it may be tried again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from trailstop.errors import ReadFailed
 
@@ -22,6 +24,18 @@ WAKE_MARGIN_MS = 1
 """Our estimate of the exchange's clock is behind, so a window has surely begun by then."""
 TURNS_MAX = 100
 """Windows in which a read may lose its turn to others before it fails."""
+
+_urgent: ContextVar[bool] = ContextVar("urgent", default=False)
+
+
+@contextmanager
+def urgent_reads(urgent: bool = True) -> Iterator[None]:
+    """Let the reads made within use the reserve: a position waits for its stop behind them."""
+    token = _urgent.set(urgent)
+    try:
+        yield
+    finally:
+        _urgent.reset(token)
 
 
 class Window:
@@ -44,9 +58,14 @@ class Window:
         """Count a request of ours."""
         self._used = self.used(now_ms) + amount
 
-    def told(self, now_ms: int, used: int) -> None:
-        """Take the exchange's own count; it is never lower than the truth of a moment ago."""
-        self._used = max(self.used(now_ms), used)
+    def told(self, now_ms: int, used: int, sent_ms: int) -> None:
+        """Take the exchange's own count; it is never lower than the truth of a moment ago.
+
+        The answer to a request that was sent in an earlier window may count that one: it says
+        nothing of the present one.
+        """
+        if sent_ms // self.length_ms == now_ms // self.length_ms:
+            self._used = max(self.used(now_ms), used)
 
     def left_ms(self, now_ms: int) -> int:
         """Milliseconds until the next window begins."""
@@ -122,14 +141,19 @@ class Governor:
                 window.add(now_ms, orders)
         return wait_ms
 
-    def told(self, weight_used: int | None, orders_used: tuple[int | None, ...] = ()) -> None:
-        """Take the counts that an answer carries, orders in the order of our windows."""
+    def told(
+        self, weight_used: int | None, orders_used: tuple[int | None, ...], sent_ms: int
+    ) -> None:
+        """Take the counts that an answer carries, orders in the order of our windows.
+
+        `sent_ms` is the exchange's time at which its request was sent.
+        """
         now_ms = self._now_ms()
         if weight_used is not None:
-            self.address.weight.told(now_ms, weight_used)
+            self.address.weight.told(now_ms, weight_used, sent_ms)
         for window, used in zip(self.orders, orders_used, strict=False):
             if used is not None:
-                window.told(now_ms, used)
+                window.told(now_ms, used, sent_ms)
 
     def close_for(self, duration_ms: int) -> None:
         """Send nothing for so long."""
@@ -141,7 +165,7 @@ class Governor:
         if not self.orders:
             return 0
         window = min(self.orders, key=lambda candidate: candidate.length_ms)
-        window.told(now_ms, window.limit)
+        window.told(now_ms, window.limit, now_ms)
         return window.left_ms(now_ms)
 
     def _read_wait_ms(self, weight: int) -> int:
@@ -150,5 +174,7 @@ class Governor:
         if closed_ms:
             return closed_ms
         window = self.address.weight
-        free = window.limit * (PERCENT - RESERVE_PERCENT) // PERCENT
+        free = window.limit
+        if not _urgent.get():
+            free = free * (PERCENT - RESERVE_PERCENT) // PERCENT
         return 0 if window.used(now_ms) + weight <= free else window.left_ms(now_ms)

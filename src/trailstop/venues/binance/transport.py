@@ -214,6 +214,7 @@ class Transport:
         is_write: bool = False,
     ) -> T | Failure:
         """Send once and say what the answer, or its absence, means."""
+        sent_ms = self.server.now_ms()
         url = URL(f"{self._settings.rest_url}{path}{'?' if query else ''}{query}", encoded=True)
         try:
             async with self._session.request(
@@ -232,7 +233,7 @@ class Transport:
             return Failure(FailureKind.UNKNOWN, 0, "no answer in time")
         except (aiohttp.ClientError, OSError) as error:
             return Failure(FailureKind.UNKNOWN, 0, f"the connection was lost: {error!r}")
-        self._count(headers)
+        self._count(headers, sent_ms)
         if status <= HTTP_OK_MAX:
             return _decoded(body, decode)
         failure = classify(status, body)
@@ -240,13 +241,14 @@ class Transport:
             return self._shut_out(failure, headers)
         return failure
 
-    def _count(self, headers: Mapping[str, str]) -> None:
+    def _count(self, headers: Mapping[str, str], sent_ms: int) -> None:
         self.governor.told(
             _whole(headers.get("X-MBX-USED-WEIGHT-1M")),
             (
                 _whole(headers.get("X-MBX-ORDER-COUNT-10S")),
                 _whole(headers.get("X-MBX-ORDER-COUNT-1M")),
             ),
+            sent_ms,
         )
 
     def _shut_out(self, failure: Failure, headers: Mapping[str, str]) -> Failure:

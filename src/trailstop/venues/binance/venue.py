@@ -44,7 +44,7 @@ from trailstop.venues.binance.rest import BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
 from trailstop.venues.binance.snapshots import Snapshots
 from trailstop.venues.binance.transport import Failure, FailureKind
-from trailstop.venues.governor import AddressBudget
+from trailstop.venues.governor import AddressBudget, urgent_reads
 from trailstop.venues.offset import ServerClock
 
 T = TypeVar("T")
@@ -178,9 +178,10 @@ class BinanceVenue:
         return self._feed.events()
 
     # --- reads ----------------------------------------------------------------------------
-    async def snapshot(self, symbols: frozenset[str] | None) -> Snapshot:
+    async def snapshot(self, symbols: frozenset[str] | None, *, urgent: bool = False) -> Snapshot:
         """Positions and stops, of everything (None) or of some symbols. Raises: ReadFailed."""
-        return await self._snapshots.read(symbols)
+        with urgent_reads(urgent):
+            return await self._snapshots.read(symbols)
 
     async def fees(self, symbol: str) -> Fees:
         """Taker rate in and out. Raises: ReadFailed."""
@@ -193,7 +194,8 @@ class BinanceVenue:
 
     async def last_price(self, symbol: str) -> Decimal:
         """Price of the newest trade as of now. Raises: ReadFailed."""
-        price = (await self._rest.price(symbol)).price
+        with urgent_reads():
+            price = (await self._rest.price(symbol)).price
         if not (price.is_finite() and price > 0):
             raise ReadFailed(f"the last price of {symbol} is {price}, which is no price")
         return price
