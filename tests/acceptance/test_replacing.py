@@ -87,3 +87,19 @@ def test_a_cancel_of_unknown_outcome_is_done_until_one_stop_is_left(sit_both, si
         table.assert_never_bare()
 
     sit_both(story)
+
+
+def test_a_backstop_that_cannot_rest_yet_is_asked_for_once_a_second_at_most(sit, side):
+    async def story(table):
+        # The mark is still where the price was half a minute ago: beyond the backstop.
+        table.price("9100" if side == "long" else "10900")
+        await table.wait(60)
+        table.price("10000")
+        table.open(side)
+        await table.wait(10)
+        assert table.working(side)
+        served = table.paper.binance.rest.served["POST /fapi/v1/algoOrder"]
+        assert 2 <= served <= 13
+        table.assert_never_bare()
+
+    sit(story)
