@@ -147,8 +147,12 @@ def test_a_jump_right_after_a_settled_one_waits_for_a_witness_of_its_own() -> No
         2s price 96.7     hold in_flight          # back at 96.8: the print at 93 was a stray
         3s price 93       hold unconfirmed_jump
         """,
-        policy(activation_percent="0", distance=Steps(), breakeven_at_percent=None,
-               backstop_percent=None),
+        policy(
+            activation_percent="0",
+            distance=Steps(),
+            breakeven_at_percent=None,
+            backstop_percent=None,
+        ),
     )
 
 
