@@ -90,6 +90,20 @@ def test_a_position_opened_while_the_account_stream_stays_down_is_found_by_a_pas
     sit(story)
 
 
+def test_executions_that_cannot_be_read_after_a_cut_keep_no_pass_from_protecting(sit, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        table.fault("unavailable", table.exchange.read_executions)
+        table.fault("cut", stream="private", from_ms=table.now_ms, until_ms=table.now_ms + 2_000)
+        await table.wait(20)
+        table.remove(table.working(side))
+        await table.wait(7)
+        assert table.working(side).quantity == Decimal("0.1")
+
+    sit(story)
+
+
 def test_without_the_price_streams_the_live_stop_does_its_work(sit, side):
     async def story(table):
         table.open(side)

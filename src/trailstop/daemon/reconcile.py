@@ -91,20 +91,30 @@ class Reconciler:
         return True
 
     async def _prove_epochs(self, snapshot: Snapshot) -> None:
-        """After blindness: find legs whose size touched zero meanwhile. Raises: ReadFailed."""
+        """After blindness: find legs whose size touched zero meanwhile.
+
+        Executions that cannot be read prove nothing; the next full pass asks again, and this
+        one goes on to protect.
+        """
         account, since_ms = self._account, self._account.blind_since_ms
         if since_ms is None:
             return
+        unread = False
         for leg, guarded in list(account.legs.items()):
             position = snapshot.positions.get(leg)
             if position is None or position.side is not guarded.trail.position.side:
                 continue
             begun_ms = max(since_ms, guarded.trail.adopted_at_ms)
-            fills = await account.venue.executions(leg, begun_ms)
+            try:
+                fills = await account.venue.executions(leg, begun_ms)
+            except ReadFailed as error:
+                unread = True
+                _log.warning("executions_unread", leg=str(leg), error=str(error))
+                continue
             fills = [fill for fill in fills if fill.at_ms <= snapshot.asked_at_ms]
             if touched_zero(fills, position):
                 guarded.flat_ms = last_flat_ms(fills, position)
-        account.blind_since_ms = None
+        account.blind_since_ms = since_ms if unread else None
 
     def _symbols(self) -> frozenset[str]:
         """Symbols of guarded legs, and of positions just opened."""
@@ -187,6 +197,7 @@ class Reconciler:
                     )
                     account.sweeper(leg, side).cancel(command)
             case LookUp():
+                # The executor asks already: the plan only keeps everything else waiting.
                 pass
             case _:
                 guarded = account.legs.get(command.leg)
