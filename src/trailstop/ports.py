@@ -61,6 +61,8 @@ class Refused(Struct, frozen=True, tag=True):
     text: str
     overlap: bool = False
     retry_after_ms: int | None = None
+    nearest: Decimal | None = None
+    """Where the price lies outside the exchange's band: the nearest one that it takes now."""
 
 
 class Unknown(Struct, frozen=True, tag=True):
@@ -106,8 +108,22 @@ class LookedUp(Struct, frozen=True):
 
 
 # --- reads ------------------------------------------------------------------------------
+class Origin(enum.Enum):
+    """What brought an execution about, as far as the exchange itself says so."""
+
+    ORDER = "order"
+    """An order of somebody: the client id tells whose."""
+    POSITION_STOP = "position_stop"
+    """The position's one stop, which has no client id (`RestingStop.shared`)."""
+    FOREIGN_STOP = "foreign_stop"
+    """A stop that cannot be ours: a native trailing stop, a partial stop of the position."""
+    LIQUIDATION = "liquidation"
+    ADL = "adl"
+    SETTLEMENT = "settlement"
+
+
 class Execution(Struct, frozen=True):
-    """One fill. `fee` is positive when paid. `client_id` is the order's, `own` says ours."""
+    """One fill. `fee` is positive when paid. `client_id` is that of its order."""
 
     execution_id: str
     order_id: str
@@ -121,6 +137,7 @@ class Execution(Struct, frozen=True):
     fee_asset: str
     realized: Decimal
     at_ms: int
+    origin: Origin = Origin.ORDER
 
 
 class Bar(Struct, frozen=True):
@@ -211,6 +228,19 @@ class ExecutionReport(Struct, frozen=True, tag=True):
     execution: Execution
 
 
+class InstrumentChanged(Struct, frozen=True, tag=True):
+    """The exchange changed a symbol's grid, limits or status since it was read last.
+
+    `status` is `trading`, `halted` (for a while), `settling` (it is being delisted) or
+    `closed`; `text` is the exchange's own word for it.
+    """
+
+    symbol: str
+    instrument: Instrument
+    status: Literal["trading", "halted", "settling", "closed"]
+    text: str
+
+
 class StreamState(Struct, frozen=True, tag=True):
     """A stream connected or was lost; after `up` of a private stream a full pass is due."""
 
@@ -227,8 +257,18 @@ VenueEvent = (
     | FundingBooked
     | StopReport
     | ExecutionReport
+    | InstrumentChanged
     | StreamState
 )
+
+
+class StopForm(enum.Enum):
+    """How an exchange holds our stops."""
+
+    TWO_LAYERS = "two_layers"
+    """A sized working stop in front of a whole-position backstop, each an order of ours."""
+    POSITION_STOP = "position_stop"
+    """The position's one stop, moved in place and shared with everybody on the account."""
 
 
 class Venue(Protocol):
@@ -242,6 +282,11 @@ class Venue(Protocol):
     @property
     def account(self) -> str:
         """The account's name in our settings."""
+        ...
+
+    @property
+    def stop_form(self) -> StopForm:
+        """How stops of ours rest on this exchange."""
         ...
 
     async def start(self) -> None:
@@ -321,5 +366,9 @@ class Venue(Protocol):
     async def look_up(
         self, leg: Leg, client_id: str, service: Literal["stop", "order"]
     ) -> LookedUp:
-        """Ask the service that owns the id. Raises: ReadFailed."""
+        """Ask the service that owns the id. Raises: ReadFailed.
+
+        Where stops have the form of a position stop, `stop` answers with what rests there
+        now, whoever put it there: RESTING with its price, or ABSENT.
+        """
         ...

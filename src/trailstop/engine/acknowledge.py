@@ -33,6 +33,7 @@ RETRY_MS = {
     Refusal.TRANSIENT: 1_000,
     Refusal.NOT_SENT: 0,
     Refusal.LIMIT: 5_000,
+    Refusal.BAND: 5_000,
     Refusal.OTHER: 5_000,
 }
 """How long a refused stop waits before it is asked for again."""

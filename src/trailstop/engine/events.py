@@ -90,6 +90,8 @@ class Refusal(enum.Enum):
     NOT_SENT = "not_sent"
     """Nothing was refused: it never reached the exchange, a look-up or the journal says."""
     LIMIT = "limit"
+    BAND = "band"
+    """The price lies outside the band that the exchange allows at the moment."""
     OTHER = "other"
 
 

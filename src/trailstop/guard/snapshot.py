@@ -15,6 +15,9 @@ class RestingStop(Struct, frozen=True):
 
     `quantity` is None for a whole-position stop. `triggered` is true from the trigger
     until the child order is terminal: it still counts as coverage and cannot be cancelled.
+    `shared` marks the position's one stop of exchanges that keep it with the position
+    (Bybit): everybody moves the same one, it has no client id, and whose it is follows from
+    its price alone. A venue tells it as foreign; the daemon knows better.
     """
 
     leg: Leg
@@ -26,6 +29,7 @@ class RestingStop(Struct, frozen=True):
     quantity: Decimal | None
     created_at_ms: int
     triggered: bool = False
+    shared: bool = False
 
 
 class Snapshot(Struct, frozen=True):
@@ -34,6 +38,9 @@ class Snapshot(Struct, frozen=True):
     `asked_at_ms` is when the first request of the read was sent, exchange clock: nothing
     after it is certain to be in the answer. `symbols` is None for a read of everything,
     else only these were read. A read that failed is no Snapshot at all.
+    `conditional_orders` counts every conditional order of the account, whatever it does, and
+    `conditional_slots` how many the exchange takes; None where not all were read, or where
+    none of ours needs a slot.
     """
 
     account: str
@@ -42,3 +49,5 @@ class Snapshot(Struct, frozen=True):
     positions: dict[Leg, Position]
     stops: tuple[RestingStop, ...]
     symbols: frozenset[str] | None = None
+    conditional_orders: int | None = None
+    conditional_slots: int | None = None

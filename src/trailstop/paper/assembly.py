@@ -7,14 +7,14 @@ from typing import Any
 from msgspec import Struct
 
 from trailstop.paper.binance.limits import LimitSettings
-from trailstop.paper.binance.rest import Conditions
-from trailstop.paper.binance.server import HOST, BinanceServer
+from trailstop.paper.binance.server import BinanceServer
 from trailstop.paper.control import Control
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.faults import STREAM_KINDS, Fault, Faults
 from trailstop.paper.holds import Holds
 from trailstop.paper.latency import Latency
 from trailstop.paper.openings import Openings, Schedule
+from trailstop.paper.serving import HOST, Conditions
 from trailstop.paper.session import Session
 from trailstop.paper.settings import WorldSettings
 from trailstop.paper.world import World
@@ -88,10 +88,10 @@ class Paper:
             self.exchange,
             Conditions(
                 latency=self.latency,
-                limits=build.limits,
                 faults=self.faults,
                 holds=self.holds,
             ),
+            build.limits,
         )
         self.control = Control(self)
         self._loop = loop

@@ -29,11 +29,11 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from trailstop.paper.binance.server import SHUTDOWN_S, start_site
 from trailstop.paper.faults import Fault
 from trailstop.paper.holds import Hold
 from trailstop.paper.model import Rejection, RejectKind
 from trailstop.paper.openings import account_key
+from trailstop.paper.serving import SHUTDOWN_S, start_site
 
 if TYPE_CHECKING:
     from trailstop.paper.assembly import Paper

@@ -31,10 +31,9 @@ from trailstop.paper.binance.listenkeys import ListenKeys
 from trailstop.paper.binance.params import Params
 from trailstop.paper.binance.routes import Call, Route, Security
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import Asked, Fault, Faults
-from trailstop.paper.holds import Holds
-from trailstop.paper.latency import Latency
+from trailstop.paper.faults import Asked, Fault
 from trailstop.paper.model import Account, Rejection
+from trailstop.paper.serving import Conditions
 
 OK = 200
 FORBIDDEN = 403
@@ -88,15 +87,6 @@ FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
 MAY_EXECUTE = ("unknown", "internal", "timeout")
 
 
-class Conditions(Struct, frozen=True, kw_only=True):
-    """What a request meets on its way."""
-
-    latency: Latency
-    limits: LimitSettings
-    faults: Faults
-    holds: Holds
-
-
 class _Sent(Struct, frozen=True):
     """A request as it was sent."""
 
@@ -110,10 +100,16 @@ class _Sent(Struct, frozen=True):
 class Rest:
     """Serves the endpoints over one world."""
 
-    def __init__(self, exchange: Exchange, conditions: Conditions, listen_keys: ListenKeys) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        conditions: Conditions,
+        limits: LimitSettings,
+        listen_keys: ListenKeys,
+    ) -> None:
         self._exchange = exchange
         self._latency = conditions.latency
-        self._limits = conditions.limits
+        self._limits = limits
         self._faults = conditions.faults
         self._holds = conditions.holds
         self._listen_keys = listen_keys

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from trailstop.errors import PortInUse
-from trailstop.paper.binance.rest import Conditions, Rest
+from trailstop.paper.binance.limits import LimitSettings
+from trailstop.paper.binance.rest import Rest
 from trailstop.paper.binance.streams import Streams
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.model import Conditional
+from trailstop.paper.serving import SHUTDOWN_S, Conditions, start_site
 
-HOST = "127.0.0.1"
 KEEP_ALIVE_S = 3600.0 * 24
 """Idle connections live this long in virtual time, so that clients end them, not the server."""
-SHUTDOWN_S = 0.2
-"""How long requests on their way may take to end when the server does."""
 REJECTED_AT_TRIGGER = "Reduce Only reject"
 UPGRADE = "Upgrade"
 
@@ -22,11 +20,16 @@ UPGRADE = "Upgrade"
 class BinanceServer:
     """Serves one exchange in Binance's dialect."""
 
-    def __init__(self, exchange: Exchange, conditions: Conditions) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        conditions: Conditions,
+        limits: LimitSettings,
+    ) -> None:
         self.exchange = exchange
         self.faults = conditions.faults
         self.streams = Streams(exchange, conditions.faults)
-        self.rest = Rest(exchange, conditions, self.streams.listen_keys)
+        self.rest = Rest(exchange, conditions, limits, self.streams.listen_keys)
         exchange.world.reject_at_trigger = self._reject_at_trigger
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=SHUTDOWN_S)
@@ -49,16 +52,3 @@ class BinanceServer:
         now_us = self.exchange.loop.now_us
         hit = self.faults.for_trigger(row.account, row.symbol, row.client_id, now_us)
         return REJECTED_AT_TRIGGER if hit else None
-
-
-async def start_site(runner: web.ServerRunner, port: int) -> int:
-    """Serve at the loopback address and return the port; PortInUse when it is taken."""
-    await runner.setup()
-    site = web.TCPSite(runner, HOST, port)
-    try:
-        await site.start()
-    except OSError as error:
-        await runner.cleanup()
-        raise PortInUse(f"port {port} is in use; choose another or 0 for a free one") from error
-    chosen: int = runner.addresses[0][1]
-    return chosen

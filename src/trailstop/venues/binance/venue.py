@@ -32,6 +32,7 @@ from trailstop.ports import (
     OrderState,
     Outcome,
     Refused,
+    StopForm,
     StopRequest,
     Trade,
     Unknown,
@@ -95,6 +96,11 @@ class BinanceVenue:
     def account(self) -> str:
         """The account's name in our settings."""
         return self._settings.account
+
+    @property
+    def stop_form(self) -> StopForm:
+        """A working stop in front of a backstop, each an order of its own."""
+        return StopForm.TWO_LAYERS
 
     # --- life -----------------------------------------------------------------------------
     async def start(self) -> None:
