@@ -131,7 +131,11 @@ class Story:
                 assert trail.sent is not None, "nothing was asked for"
                 return ev.StopAcknowledged(trail.sent.price, trail.sent.quantity, at), words
             case "refused":
-                return ev.StopRefused(ev.Refusal(words[0]), "no", at), words[1:]
+                reason, nearest = ev.Refusal(words[0]), None
+                if reason is ev.Refusal.BAND:
+                    nearest = None if words[1] == "none" else D(words[1])
+                    words = words[1:]
+                return ev.StopRefused(reason, "no", at, nearest), words[1:]
             case "unknown":
                 return ev.StopUnknown(at), words
             case "triggered":
@@ -148,6 +152,10 @@ class Story:
                 return self._position(words, trail, at)
             case "fees":
                 return ev.FeesKnown(Fees(numbers[0], numbers[1]), at), words
+            case "grid":
+                return ev.InstrumentChanged(
+                    Instrument(LEG.symbol, numbers[0], D("0.001")), at
+                ), words
             case "pause":
                 return ev.Paused(at), words
             case "resume":

@@ -13,6 +13,7 @@ from trailstop.domain.position import Leg, Position, Role, StopKind
 from trailstop.domain.price import Side
 from trailstop.engine.commands import (
     AdoptPosition,
+    Alarm,
     CancelStop,
     EndEpoch,
     LookUp,
@@ -202,6 +203,134 @@ def test_a_short_is_the_mirror() -> None:
     late = stop(103, side=Side.SHORT)
     backstop = replace(BACKSTOP, side=Side.SHORT, price=D(105))
     assert plan({LEG: target}, read(late, backstop, position=SHORT)) == (move(102, 103),)
+
+
+# --- a working stop in parts -----------------------------------------------------------------
+PARTS = (stop(98, 1, quantity=D("1.5")), stop(98, 2, quantity=D("0.5")))
+
+
+@pytest.mark.parametrize(
+    ("resting", "expected"),
+    [
+        pytest.param(PARTS, (), id="the parts together cover"),
+        pytest.param(PARTS[:1], (move(98, 98),), id="a part is missing"),
+        pytest.param(
+            (*PARTS, stop(97, 3)), (cancel(stop(97, 3), "surplus"),), id="an older stop goes"
+        ),
+        pytest.param(
+            (*PARTS, stop(98, 3)), (cancel(stop(98, 3), "surplus"),), id="a third part goes"
+        ),
+        pytest.param(
+            (PARTS[0], stop(97, 3)), (move(98, 98),), id="half moved: the rest of it follows"
+        ),
+    ],
+)
+def test_a_position_above_the_largest_order_has_its_stop_in_parts(
+    resting: tuple[RestingStop, ...], expected: tuple[object, ...]
+) -> None:
+    assert plan({LEG: TARGET}, read(*resting, BACKSTOP)) == expected
+
+
+# --- the position's one stop, shared with everybody --------------------------------------------
+SHARED = replace(TARGET, backstop=None, shared=True)
+
+
+def slot(price: int, *, ours: bool = False, triggered: bool = False) -> RestingStop:
+    role, name = (Role.WORKING, f"{TAG}1") if ours else (Role.FOREIGN, "")
+    return RestingStop(LEG, Side.LONG, "1", name, role, D(price), TWO, 500, triggered, shared=True)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        pytest.param(read(slot(98, ours=True)), (), id="content"),
+        pytest.param(read(slot(99)), (), id="a tighter hand-made one stays"),
+        pytest.param(read(slot(98)), (), id="the same price is the same stop"),
+        pytest.param(read(slot(97)), (move(98, 97),), id="a loosened one is put back"),
+        pytest.param(read(), (PLACE,), id="a removed one is put back"),
+        pytest.param(read(slot(97), asked_ms=1_500), (), id="but not at once again"),
+        pytest.param(read(slot(97, triggered=True)), (), id="one that fired is at work"),
+        pytest.param(read(stop(99, 7, Role.FOREIGN)), (PLACE,), id="stops of others are no slot"),
+    ],
+)
+def test_a_shared_stop_is_put_back_and_never_loosened(
+    snapshot: Snapshot, expected: tuple[object, ...]
+) -> None:
+    target = replace(SHARED, put_back_from_ms=2_000)
+    assert plan({LEG: target}, snapshot) == expected
+
+
+def test_a_shared_stop_is_left_alone_while_the_position_is_closed_or_nothing_was_asked_for() -> (
+    None
+):
+    assert plan({LEG: replace(SHARED, closing=True)}, read()) == ()
+    assert plan({LEG: replace(SHARED, working=None)}, read(slot(90))) == ()
+
+
+def test_a_flat_leg_with_a_shared_stop_only_ends() -> None:
+    assert plan({LEG: SHARED}, read(position=None)) == (EndEpoch(LEG),)
+
+
+# --- conditional orders are few ------------------------------------------------------------------
+def crowded(*resting: RestingStop, used: int, slots: int = 200) -> Snapshot:
+    return replace(read(*resting), conditional_orders=used, conditional_slots=slots)
+
+
+WINNING = replace(TARGET, in_profit=True)
+SLOTS_ALARM = "the account is short of conditional orders: the backstop goes, its stop stays"
+
+
+def test_where_slots_run_short_the_backstop_of_a_position_in_profit_goes_with_an_alarm() -> None:
+    snapshot = crowded(stop(98), BACKSTOP, used=191)
+    assert plan({LEG: WINNING}, snapshot) == (
+        cancel(BACKSTOP, "slots"),
+        Alarm(LEG, "short_of_slots", SLOTS_ALARM),
+    )
+
+
+@pytest.mark.parametrize("used", [190, 12, None])
+def test_with_room_the_backstop_stays(used: int | None) -> None:
+    snapshot = crowded(stop(98), BACKSTOP, used=used)  # type: ignore[arg-type]
+    assert plan({LEG: WINNING}, snapshot) == ()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        TARGET,
+        replace(WINNING, closing=True),
+        replace(WINNING, pending=True),
+    ],
+    ids=["at risk", "closing", "a write under way"],
+)
+def test_a_backstop_that_is_needed_or_busy_is_not_given_up(target: Target) -> None:
+    assert plan({LEG: target}, crowded(stop(98), BACKSTOP, used=200)) == ()
+
+
+def test_a_backstop_that_fired_is_not_given_up() -> None:
+    fired = replace(BACKSTOP, triggered=True)
+    assert plan({LEG: WINNING}, crowded(stop(98), fired, used=200)) == ()
+
+
+def test_what_was_given_up_is_placed_again_only_where_the_reserve_stays_free() -> None:
+    without = replace(WINNING, gave_up_backstop=True)
+    assert plan({LEG: without}, crowded(stop(98), used=190)) == ()
+    assert plan({LEG: without}, read(stop(98))) == (), "a short pass does not count them"
+    assert plan({LEG: without}, crowded(stop(98), used=189)) == (PLACE_BACKSTOP,)
+    at_risk = replace(without, in_profit=False)
+    assert plan({LEG: at_risk}, crowded(stop(98), used=199)) == (PLACE_BACKSTOP,)
+
+
+def test_no_more_backstops_go_than_are_needed() -> None:
+    theirs = replace(WINNING, leg=OTHER)
+    backstops = (BACKSTOP, replace(BACKSTOP, leg=OTHER))
+    working = (stop(98), replace(stop(98), leg=OTHER))
+    snapshot = crowded(*working, *backstops, used=191)
+    snapshot = replace(snapshot, positions={LEG: LONG, OTHER: LONG})
+    commands = plan({LEG: WINNING, OTHER: theirs}, snapshot)
+    assert [command for command in commands if isinstance(command, CancelStop)] == [
+        cancel(BACKSTOP, "slots")
+    ]
 
 
 stops = st.lists(

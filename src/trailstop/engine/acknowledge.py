@@ -99,6 +99,8 @@ def refused(trail: Trail, event: StopRefused) -> Step:
             return _beyond(trail, event)
         if sent is not None and trail.policy.initial_stop_percent is not None:
             return _first_beyond(trail, event, sent.price)
+    if event.nearest is not None and sent is not None:
+        return _outside_band(trail, event, sent.price)
     quiet = (Refusal.POSITION_GONE, Refusal.NOT_SENT)
     if event.reason in quiet or trail.refusals > 1:
         # Only a complete read may say flat, and the guard makes one; a repeat is told once.
@@ -128,6 +130,23 @@ def _first_beyond(trail: Trail, event: StopRefused, refused_price: Decimal) -> S
     measure_anew(trail)
     trail, placed = accept(trail, refused_price, trail.price_at_ms, fresh=False)
     return trail, placed + commands
+
+
+def _outside_band(trail: Trail, event: StopRefused, refused_price: Decimal) -> Step:
+    """The exchange allows no stop so far away: the nearest that it takes is tighter, and goes.
+
+    The one move that the rule did not ask for; it is told, and never loosens.
+    """
+    side, nearest = trail.position.side, event.nearest
+    assert nearest is not None, "only called with a band"
+    reached = trail.price is not None and side.touches(trail.price, nearest)
+    if reached or not side.better(nearest, refused_price):
+        return trail, ()
+    price = trail.instrument.snap_stop(nearest, side)
+    text = f"the exchange allows no stop at {refused_price}: {price} is the farthest that it takes"
+    trail = replace(trail, exact_stop=price, retry_at_ms=NEVER_MS, free_token=trail.free_token + 1)
+    trail, commands = pace(trail, event.at_ms)
+    return trail, (*commands, Alarm(trail.leg, "degraded_by_band", text))
 
 
 def unknown(trail: Trail, event: StopUnknown) -> Step:  # noqa: ARG001 - all handlers are alike

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from trailstop.domain.policy import Policy
 from trailstop.domain.position import Cause, Fees, Position
+from trailstop.domain.price import Instrument
 
 
 class PriceSeen(Struct, frozen=True, tag=True):
@@ -96,11 +97,15 @@ class Refusal(enum.Enum):
 
 
 class StopRefused(Struct, frozen=True, tag=True):
-    """The exchange certainly did not take the working stop that was asked for last."""
+    """The exchange certainly did not take the working stop that was asked for last.
+
+    `nearest` is the price nearest to it that the exchange takes, where its band is the reason.
+    """
 
     reason: Refusal
     text: str
     at_ms: int
+    nearest: Decimal | None = None
 
 
 class StopUnknown(Struct, frozen=True, tag=True):
@@ -153,6 +158,13 @@ class PolicyChanged(Struct, frozen=True, tag=True):
     """The settings of this trail changed; they count from the next price, and never loosen."""
 
     policy: Policy
+    at_ms: int
+
+
+class InstrumentChanged(Struct, frozen=True, tag=True):
+    """The exchange changed the grid or the limits of the symbol."""
+
+    instrument: Instrument
     at_ms: int
 
 
@@ -210,6 +222,7 @@ Event = (
     | PositionChanged
     | FeesKnown
     | PolicyChanged
+    | InstrumentChanged
     | Paused
     | Resumed
     | TightenAsked

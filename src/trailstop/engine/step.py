@@ -31,6 +31,7 @@ from trailstop.engine import rules
 from trailstop.engine.acknowledge import acknowledged, refused, trigger_rejected, unknown
 from trailstop.engine.closing import CHASE_MS, chase, close
 from trailstop.engine.commands import CloseReason, Command
+from trailstop.engine.contracts import factor, redenominate
 from trailstop.engine.evaluate import accept, raise_exact
 from trailstop.engine.jumps import confirm, price_seen, settle_jump
 from trailstop.engine.pacing import Step, pace
@@ -182,6 +183,10 @@ def _position_changed(trail: Trail, event: ev.PositionChanged) -> Step:
     before, after = trail.position, event.position
     assert before.side is after.side, "another side is another epoch"
     trail = replace(trail, position=after)
+    ratio = factor(before, after)
+    if ratio is not None:
+        trail, alarms = redenominate(trail, ratio)
+        return rules.derive(trail), alarms
     if after.entry_price != before.entry_price:
         if trail.base_price == before.entry_price:
             trail = replace(trail, base_price=after.entry_price)
@@ -218,6 +223,24 @@ def _policy(trail: Trail, event: ev.PolicyChanged) -> Step:
         if stop is not None and trail.position.side.touches(price, stop):
             trail = replace(trail, peak=price)
     return trail, ()
+
+
+def _instrument(trail: Trail, event: ev.InstrumentChanged) -> Step:
+    """Go by the new grid: a wanted stop is put on it, as a new one would be.
+
+    What rests stays where it is, and nothing is wanted that is looser.
+    """
+    trail = rules.derive(replace(trail, instrument=event.instrument, retry_at_ms=NEVER_MS))
+    exact, price, side = trail.exact_stop, trail.price, trail.position.side
+    if exact is None or price is None or exact == trail.own_stop:
+        return trail, ()
+    snapped, live = trail.instrument.snap_stop(exact, side, trail.policy.rounding), trail.live_stop
+    if side.touches(price, snapped):
+        snapped -= trail.instrument.tick_size * side.sign
+    if live is not None:
+        snapped = side.best(live, snapped)
+    trail = replace(trail, exact_stop=snapped)
+    return (trail, ()) if trail.phase is Phase.TRIGGERED else pace(trail, event.at_ms)
 
 
 def _paused(trail: Trail, event: ev.Paused) -> Step:  # noqa: ARG001 - all handlers are alike
@@ -294,6 +317,7 @@ _HANDLERS: dict[type, Callable[[Trail, Any], Step]] = {
     ev.PositionChanged: _position_changed,
     ev.FeesKnown: _fees,
     ev.PolicyChanged: _policy,
+    ev.InstrumentChanged: _instrument,
     ev.Paused: _paused,
     ev.Resumed: _resumed,
     ev.TightenAsked: _tighten,

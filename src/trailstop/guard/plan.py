@@ -3,7 +3,8 @@
 Level-triggered, idempotent, silent when content. A position without a trail is adopted, a
 bare one gets its stop, a late stop is moved to its target, surplus within a role goes
 loosest first and only once the best one covers, what is left on a flat leg is removed.
-Orders that are not ours are never touched.
+Orders that are not ours are never touched, but for the position's one shared stop, which is
+put back where somebody has loosened or removed it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from decimal import Decimal
 from trailstop.domain.position import Leg, Position, Role
 from trailstop.engine.commands import (
     AdoptPosition,
+    Alarm,
     CancelStop,
     Command,
     EndEpoch,
@@ -22,6 +24,7 @@ from trailstop.engine.commands import (
     PlaceStop,
 )
 from trailstop.guard.protection import Target
+from trailstop.guard.slots import backstops_to_give_up, room_for_backstop
 from trailstop.guard.snapshot import RestingStop, Snapshot
 
 
@@ -37,15 +40,22 @@ def plan(targets: Mapping[Leg, Target], snapshot: Snapshot | None) -> tuple[Comm
     stops: dict[Leg, list[RestingStop]] = {}
     for stop in snapshot.stops:
         stops.setdefault(stop.leg, []).append(stop)
+    given_up = backstops_to_give_up(targets, snapshot, stops)
     commands: list[Command] = []
     for leg in sorted({*targets, *snapshot.positions, *stops}):
         if snapshot.symbols is None or leg.symbol in snapshot.symbols:
-            commands += _plan_leg(leg, targets.get(leg), snapshot, stops.get(leg, []))
+            commands += _plan_leg(
+                leg, targets.get(leg), snapshot, stops.get(leg, []), given_up.get(leg)
+            )
     return tuple(commands)
 
 
 def _plan_leg(
-    leg: Leg, target: Target | None, snapshot: Snapshot, stops: list[RestingStop]
+    leg: Leg,
+    target: Target | None,
+    snapshot: Snapshot,
+    stops: list[RestingStop],
+    given_up: RestingStop | None,
 ) -> Iterable[Command]:
     position = snapshot.positions.get(leg)
     if target is None:
@@ -56,11 +66,37 @@ def _plan_leg(
         return [LookUp(leg, client_id) for client_id in target.unknown]
     if position is None or position.side is not target.side:
         return [EndEpoch(leg), *_orphans(stops)]
+    if target.shared:
+        return _shared(target, position, snapshot, stops)
+    if given_up is not None:
+        text = "the account is short of conditional orders: the backstop goes, its stop stays"
+        slots: list[Command] = [_cancel(given_up, "slots"), Alarm(leg, "short_of_slots", text)]
+        return [*_working(target, position, stops), *slots, *_leftovers(target, stops)]
     return [
         *_working(target, position, stops),
-        *_backstop(target, position, stops),
+        *_backstop(target, position, stops, room=room_for_backstop(target, snapshot)),
         *_leftovers(target, stops),
     ]
+
+
+def _shared(
+    target: Target, position: Position, snapshot: Snapshot, stops: list[RestingStop]
+) -> Iterable[Command]:
+    """Put the position's one stop back where it is gone or looser than our target.
+
+    A tighter one is somebody's own choice, and stays.
+    """
+    if target.closing or target.working is None:
+        return
+    slot = next((stop for stop in stops if stop.shared), None)
+    if slot is not None and (slot.triggered or not target.side.better(target.working, slot.price)):
+        return
+    if snapshot.asked_at_ms < target.put_back_from_ms:
+        return
+    if slot is None:
+        yield PlaceStop(target.leg, Role.WORKING, target.working, position.quantity, target.kind)
+    else:
+        yield MoveStop(target.leg, target.working, slot.price, position.quantity, target.kind)
 
 
 def _untracked(leg: Leg, position: Position | None, stops: list[RestingStop]) -> Iterable[Command]:
@@ -103,19 +139,47 @@ def _working(target: Target, position: Position, stops: list[RestingStop]) -> It
                 target.leg, Role.WORKING, target.working, position.quantity, target.kind
             )
         return
-    best, *rest = ours
-    price = best.price
+    parts, rest = _parts(ours, position.quantity)
+    standing = price = parts[0].price
     if target.working is not None and target.side.better(target.working, price):
         price = target.working
-    if price != best.price or best.quantity != position.quantity:
-        # The surplus waits until one stop covers: it may be what covers now.
-        yield MoveStop(target.leg, price, best.price, position.quantity, target.kind)
+    if price != standing or _sum(parts) != position.quantity:
+        # The surplus waits until one set covers: it may be what covers now.
+        yield MoveStop(target.leg, price, standing, position.quantity, target.kind)
         return
     for stop in reversed(rest):
         yield _cancel(stop, "surplus")
 
 
-def _backstop(target: Target, position: Position, stops: list[RestingStop]) -> Iterable[Command]:
+def _parts(
+    ours: list[RestingStop], quantity: Decimal
+) -> tuple[list[RestingStop], list[RestingStop]]:
+    """The tightest stops that together hold the position, mostly one, and the others.
+
+    A position above the largest market order has its working stop in several parts of one
+    price.
+    """
+    parts: list[RestingStop] = []
+    for stop in ours:
+        if parts and (stop.price != parts[0].price or _sum(parts) >= quantity):
+            break
+        parts.append(stop)
+    return parts, ours[len(parts) :]
+
+
+def _sum(stops: Iterable[RestingStop]) -> Decimal:
+    """Size that these stops hold together."""
+    return sum((_size(stop) for stop in stops), Decimal(0))
+
+
+def _size(stop: RestingStop) -> Decimal:
+    assert stop.quantity is not None, "a working stop has a size"
+    return stop.quantity
+
+
+def _backstop(
+    target: Target, position: Position, stops: list[RestingStop], *, room: bool
+) -> Iterable[Command]:
     ours = _of_role(target, stops, Role.BACKSTOP)
     foreign = any(
         stop.role is Role.FOREIGN and stop.quantity is None and stop.side is target.side
@@ -123,7 +187,7 @@ def _backstop(target: Target, position: Position, stops: list[RestingStop]) -> I
     )
     if target.closing or any(stop.triggered for stop in ours):
         return
-    if not ours and not foreign and target.backstop is not None:
+    if not ours and not foreign and room and target.backstop is not None:
         yield PlaceStop(target.leg, Role.BACKSTOP, target.backstop, position.quantity)
     for stop in reversed(ours[1:]):
         yield _cancel(stop, "surplus")
@@ -148,10 +212,5 @@ def _leftovers(target: Target, stops: list[RestingStop]) -> Iterable[Command]:
 
 
 def _is_covered(target: Target, working: list[RestingStop]) -> bool:
-    """Whether one working stop of this epoch holds the whole position."""
-    return any(_covers(stop, target.quantity) for stop in working if not stop.triggered)
-
-
-def _covers(stop: RestingStop, quantity: Decimal) -> bool:
-    assert stop.quantity is not None, "a working stop has a size"
-    return stop.quantity >= quantity
+    """Whether the working stop of this epoch holds the whole position."""
+    return _sum(stop for stop in working if not stop.triggered) >= target.quantity

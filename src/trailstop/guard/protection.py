@@ -18,7 +18,10 @@ class Target(Struct, frozen=True):
     `settled_ms` is the exchange's time of the last write or event on this leg: a read that
     was asked for before it says nothing. `pending` says that a write is under way,
     `unknown` names the writes of which the outcome is not known, `tag` begins the client
-    ids of this epoch.
+    ids of this epoch. `shared` says that the working stop is the position's one stop, which
+    others move too; it is put back from `put_back_from_ms` on, so that nobody is fought with.
+    `in_profit` allows to do without the backstop where the account is short of slots;
+    `gave_up_backstop` says that it was removed for that.
     """
 
     leg: Leg
@@ -32,3 +35,7 @@ class Target(Struct, frozen=True):
     pending: bool = False
     unknown: tuple[str, ...] = ()
     closing: bool = False
+    shared: bool = False
+    put_back_from_ms: int = 0
+    in_profit: bool = False
+    gave_up_backstop: bool = False
