@@ -128,6 +128,22 @@ class Ledger:
         self._book(account, market, "COMMISSION", -fee, source)
         return fill
 
+    def withdraw(self, account: Account, amount: Decimal, now_us: int) -> None:
+        """Take money out of a wallet."""
+        account.wallet -= amount
+        self._income_id += 1
+        self.incomes[account.key].append(
+            Income(
+                income_id=self._income_id,
+                account=account.key,
+                symbol="",
+                kind="TRANSFER",
+                amount=-amount,
+                asset=next(iter(self._markets.values())).quote,
+                time_us=now_us,
+            )
+        )
+
     def settle_funding(self, symbol: str, rate: Decimal, now_us: int) -> list[Position]:
         """Exchange one funding payment on every open position of the market, at its mark."""
         market = self._markets[symbol]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct
 
 from trailstop.paper.binance.limits import LimitSettings
 from trailstop.paper.binance.server import BinanceServer
+from trailstop.paper.bybit.limits import BybitLimits
+from trailstop.paper.bybit.server import BybitServer
 from trailstop.paper.control import Control
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.faults import STREAM_KINDS, Fault, Faults
 from trailstop.paper.holds import Holds
 from trailstop.paper.latency import Latency
+from trailstop.paper.model import Conditional
 from trailstop.paper.openings import Openings, Schedule
 from trailstop.paper.serving import HOST, Conditions
 from trailstop.paper.session import Session
@@ -23,6 +27,7 @@ from trailstop.timelink import HostLoop
 US_PER_MS = 1_000
 ACCOUNTS = ("long", "short")
 """One account a direction: in one-way mode a long and a short of one market would net."""
+REJECTED_AT_TRIGGER = "Reduce Only reject"
 DEFAULT_SETTLE_MS = 10_000
 
 
@@ -30,6 +35,8 @@ class Build(Struct, frozen=True, kw_only=True):
     """What a paper exchange is built from, besides its prices."""
 
     accounts: tuple[str, ...] = ACCOUNTS
+    hedge: bool = False
+    """Whether the accounts begin in hedge mode, where a market has a long and a short each."""
     world: WorldSettings = WorldSettings()
     latency_ms: int = 50
     """One way of a request, in the mean; 0 is allowed and named in the result."""
@@ -38,6 +45,8 @@ class Build(Struct, frozen=True, kw_only=True):
     seed: int = 0
     """Of all chance but prices: latencies, keys, the order of events, shares of faults."""
     limits: LimitSettings = LimitSettings()
+    """Binance's."""
+    bybit_limits: BybitLimits = BybitLimits()
     faults: tuple[Fault, ...] = ()
     schedule: Schedule | None = None
     once: bool = False
@@ -48,6 +57,8 @@ class Build(Struct, frozen=True, kw_only=True):
     hold_at_end: bool = False
     """Time stands still when the run is over; a process of its own always does so."""
     binance_port: int = 0
+    bybit_port: int | None = None
+    """None: Bybit's protocol is not spoken."""
     control_port: int = 0
     link_port: int = 0
 
@@ -57,9 +68,20 @@ class Addresses(Struct, frozen=True, kw_only=True):
 
     rest: str
     ws: str
+    """Binance's dialect."""
+    bybit_rest: str | None = None
+    bybit_ws: str | None = None
+    """Bybit's dialect; None where it is not served."""
     control: str
     link: str
     """`host:port` of its clock."""
+
+    def of(self, dialect: str) -> tuple[str, str]:
+        """Where requests and streams of this dialect go; KeyError where it is not served."""
+        served = {"binance": (self.rest, self.ws)}
+        if self.bybit_rest is not None and self.bybit_ws is not None:
+            served["bybit"] = (self.bybit_rest, self.bybit_ws)
+        return served[dialect]
 
 
 class Paper:
@@ -67,6 +89,9 @@ class Paper:
 
     def __init__(self, build: Build, world: World, loop: HostLoop) -> None:
         self.build = build
+        if build.hedge:
+            for key in world.accounts:
+                world.set_position_mode(key, True)
         self.exchange = Exchange(world, loop, build.seed)
         self.faults = Faults(build.seed)
         self.holds = Holds(loop)
@@ -84,15 +109,16 @@ class Paper:
             settle_ms=build.settle_ms,
             hold_at_end=build.hold_at_end,
         )
-        self.binance = BinanceServer(
-            self.exchange,
-            Conditions(
-                latency=self.latency,
-                faults=self.faults,
-                holds=self.holds,
-            ),
-            build.limits,
+        conditions = Conditions(latency=self.latency, faults=self.faults, holds=self.holds)
+        self.binance = BinanceServer(self.exchange, conditions, build.limits)
+        self.bybit = (
+            None
+            if build.bybit_port is None
+            else BybitServer(self.exchange, conditions, build.bybit_limits)
         )
+        self._servers = tuple(server for server in (self.binance, self.bybit) if server is not None)
+        # One fault for all dialects: each tells the same rejection in its own words.
+        world.reject_at_trigger = self._reject_at_trigger
         self.control = Control(self)
         self._loop = loop
 
@@ -103,6 +129,9 @@ class Paper:
         self._loop.on_links(self._attend)
         link = self._loop.listen(HOST, self.build.link_port)
         rest = await self.binance.start(self.build.binance_port)
+        bybit = None
+        if self.bybit is not None and self.build.bybit_port is not None:
+            bybit = await self.bybit.start(self.build.bybit_port)
         control = await self.control.start(self.build.control_port)
         self.session.start()
         self.exchange.sync()
@@ -111,6 +140,8 @@ class Paper:
         return Addresses(
             rest=f"http://{HOST}:{rest}",
             ws=f"ws://{HOST}:{rest}",
+            bybit_rest=None if bybit is None else f"http://{HOST}:{bybit}",
+            bybit_ws=None if bybit is None else f"ws://{HOST}:{bybit}",
             control=f"http://{HOST}:{control}",
             link=f"{HOST}:{link}",
         )
@@ -121,7 +152,8 @@ class Paper:
             self.openings.close()
         self.exchange.close()
         self._loop.let_go()
-        await self.binance.stop()
+        for server in self._servers:
+            await server.stop()
         await self.control.close()
 
     def add_fault(self, fault: Fault) -> int:
@@ -129,7 +161,8 @@ class Paper:
         if fault.kind in STREAM_KINDS and fault.kind == "cut":
             begins_us = (fault.from_ms or 0) * US_PER_MS
             at_us = max(begins_us, self._loop.now_us)
-            self._loop.call_at_us(at_us, self.binance.streams.cut, fault.stream)
+            for server in self._servers:
+                self._loop.call_at_us(at_us, server.streams.cut, fault.stream)
         return self.faults.add(fault)
 
     @property
@@ -156,11 +189,30 @@ class Paper:
                 "skipped": openings.skipped if openings else 0,
                 "refused": openings.refused if openings else 0,
             },
-            "served": dict(sorted(self.binance.rest.served.items())),
+            "served": dict(sorted(self._served().items())),
             "faults_happened": dict(sorted(self.faults.happened.items())),
             "held": self.holds.waiting,
-            "connections": self.binance.streams.connections,
+            "connections": self._connections(),
         }
+
+    def _served(self) -> Counter[str]:
+        """Requests by method and path; no two dialects share a path."""
+        served: Counter[str] = Counter()
+        for server in self._servers:
+            served.update(server.rest.served)
+        return served
+
+    def _connections(self) -> dict[str, int]:
+        """Open connections by group, of all dialects together."""
+        connections: Counter[str] = Counter()
+        for server in self._servers:
+            connections.update(server.streams.connections)
+        return connections
+
+    def _reject_at_trigger(self, row: Conditional) -> str | None:
+        now_us = self._loop.now_us
+        hit = self.faults.for_trigger(row.account, row.symbol, row.client_id, now_us)
+        return REJECTED_AT_TRIGGER if hit else None
 
     def _attend(self, links: int) -> None:
         self.exchange.sync().set_attended(links > 0)

@@ -111,6 +111,16 @@ class Candles:
                 kline.taker_quote_volume += notional
         return kline
 
+    def convert(self, factor: Decimal) -> None:
+        """One contract has become `factor` contracts: show the past in the new ones."""
+        for kline in self._minutes:
+            kline.open /= factor
+            kline.high /= factor
+            kline.low /= factor
+            kline.close /= factor
+            kline.volume *= factor
+            kline.taker_volume *= factor
+
     def query(
         self, interval: str, start_us: int | None, end_us: int | None, limit: int
     ) -> list[Kline]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trailstop.paper.model import (
+    CLOSED,
     CONDITIONAL_TYPES,
+    HALTED,
+    SETTLING,
     TRAILING_TYPE,
     ConditionalRequest,
     Market,
@@ -23,6 +26,27 @@ CALLBACK_PERCENT_MAX = Decimal(20)
 """Range of callbackRate since 2026-10-23 (Binance, New Algo Order)."""
 LIMITED_TYPES = ("STOP", "TAKE_PROFIT")
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX")
+WORKING_TYPES = ("last", "mark", "index")
+
+
+def named(**values: Decimal | str) -> dict[str, str]:
+    """Parts of a refusal's text; numbers without exponents."""
+    return {
+        name: format(value, "f") if isinstance(value, Decimal) else value
+        for name, value in values.items()
+    }
+
+
+def check_taking(market: Market, *, reduces: bool) -> None:
+    """Refuse what the market's status does not let in."""
+    if market.status == HALTED:
+        raise Rejection(RejectKind.MARKET_HALTED, f"{market.symbol} takes no orders now.")
+    if market.status == CLOSED:
+        raise Rejection(RejectKind.MARKET_CLOSED, f"{market.symbol} is closed.")
+    if market.status == SETTLING and not reduces:
+        raise Rejection(
+            RejectKind.MARKET_REDUCE_ONLY, f"{market.symbol} takes only orders that reduce."
+        )
 
 
 def decimals(value: Decimal) -> int:
@@ -42,6 +66,50 @@ def check_price(market: Market, price: Decimal, *, tick_check: bool) -> None:
         )
     if tick_check and price % market.tick_size:
         raise Rejection(RejectKind.TICK, "Price not increased by tick size.")
+
+
+def check_on_tick(market: Market, distance: Decimal) -> None:
+    """Refuse a distance that is not a positive number of ticks."""
+    if not distance.is_finite() or distance <= 0 or distance % market.tick_size:
+        raise Rejection(
+            RejectKind.BAD_PRICE, f"The distance is a whole number of ticks of {market.tick_size}."
+        )
+
+
+def check_reference(
+    trigger_price: Decimal, reference: Decimal, source: str, *, rises: bool
+) -> None:
+    """Refuse a trigger that the watched price has already reached."""
+    if reference >= trigger_price if rises else reference <= trigger_price:
+        raise Rejection(
+            RejectKind.WOULD_TRIGGER,
+            "Order would immediately trigger.",
+            named(
+                direction="rises" if rises else "falls",
+                trigger_price=trigger_price,
+                reference_price=reference,
+                source=source,
+            ),
+        )
+
+
+def check_band(trigger_price: Decimal, mark: Decimal, band: Decimal | None) -> None:
+    """Refuse a trigger farther from the mark than the band, a fraction; None has no bounds."""
+    if band is None:
+        return
+    cap, floor = mark * (1 + band), mark * (1 - band)
+    if trigger_price > cap:
+        raise Rejection(
+            RejectKind.BAND_CAP,
+            f"Stop price can't be higher than {cap:f}.",
+            named(trigger_price=trigger_price, bound_price=cap),
+        )
+    if trigger_price < floor:
+        raise Rejection(
+            RejectKind.BAND_FLOOR,
+            f"Stop price can't be lower than {floor:f}.",
+            named(trigger_price=trigger_price, bound_price=floor),
+        )
 
 
 def check_quantity(market: Market, quantity: Decimal | None, *, at_market: bool) -> Decimal:
@@ -76,7 +144,7 @@ def check_notional(market: Market, quantity: Decimal, price: Decimal, *, reduce_
         )
 
 
-def check_sides(side: str, position_side: str, *, hedge: bool, reduce_only: bool) -> None:
+def check_sides(side: str, position_side: str, *, hedge: bool) -> None:
     """Refuse sides that do not exist or do not fit the account's position mode."""
     if side not in ("BUY", "SELL"):
         raise Rejection(RejectKind.BAD_PARAMETER, "Invalid side.")
@@ -84,8 +152,6 @@ def check_sides(side: str, position_side: str, *, hedge: bool, reduce_only: bool
         raise Rejection(
             RejectKind.POSITION_SIDE, "Order's position side does not match user's setting."
         )
-    if hedge and reduce_only:
-        raise Rejection(RejectKind.BAD_PARAMETER, "Parameter 'reduceonly' sent when not required.")
 
 
 def check_order(market: Market, request: OrderRequest, *, tick_check: bool) -> Decimal:
@@ -104,7 +170,7 @@ def check_conditional(market: Market, request: ConditionalRequest, *, tick_check
     """Check form and filters of a conditional order."""
     if request.type not in CONDITIONAL_TYPES:
         raise Rejection(RejectKind.BAD_PARAMETER, "Invalid orderType.")
-    if request.working_type not in ("last", "mark"):
+    if request.working_type not in WORKING_TYPES:
         raise Rejection(RejectKind.BAD_PARAMETER, "Invalid workingType.")
     if request.close_position:
         if request.type == TRAILING_TYPE or request.type in LIMITED_TYPES:
@@ -137,9 +203,12 @@ def _check_trailing(market: Market, request: ConditionalRequest, *, tick_check: 
         raise Rejection(
             RejectKind.BAD_PARAMETER, "Parameter 'triggerprice' sent when not required."
         )
-    rate = _given(request.callback_rate, "callbackrate")
-    if not CALLBACK_PERCENT_MIN <= rate <= CALLBACK_PERCENT_MAX or decimals(rate) > 1:
-        raise Rejection(RejectKind.TRAILING_RANGE, "Invalid callBack rate.")
+    if request.distance is not None:
+        check_on_tick(market, request.distance)
+    else:
+        rate = _given(request.callback_rate, "callbackrate")
+        if not CALLBACK_PERCENT_MIN <= rate <= CALLBACK_PERCENT_MAX or decimals(rate) > 1:
+            raise Rejection(RejectKind.TRAILING_RANGE, "Invalid callBack rate.")
     if request.activate_price is not None:
         check_price(market, request.activate_price, tick_check=tick_check)
 

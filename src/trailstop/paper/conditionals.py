@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from trailstop.paper.checks import check_conditional, check_notional, check_sides
+from trailstop.paper.checks import (
+    check_band,
+    check_conditional,
+    check_notional,
+    check_reference,
+    check_sides,
+    check_taking,
+)
 from trailstop.paper.market_state import MarketState
-from trailstop.paper.matching import Matcher, closes
+from trailstop.paper.matching import POSITION_CLOSED, Matcher, closes
 from trailstop.paper.model import (
+    SETTLING,
     STOP_TYPES,
     TRAILING_TYPE,
     ZERO,
@@ -20,9 +28,10 @@ from trailstop.paper.model import (
     RejectKind,
     closing_side,
 )
-from trailstop.paper.triggers import ratchet
+from trailstop.paper.triggers import fires_falling, ratchet
 
 REDUCE_ONLY_REJECT = "ReduceOnly Order is rejected."
+SETTLING_REJECT = "The market is being delisted and takes only orders that reduce."
 PROTECT_REJECT = "Price protection: mark and last price are too far apart."
 
 
@@ -32,7 +41,7 @@ def family(kind: str) -> str:
 
 
 class Conditionals:
-    """The exchange's service for conditional orders. None can be amended."""
+    """The exchange's service for conditional orders; changes are in `Amendments`."""
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
@@ -44,25 +53,29 @@ class Conditionals:
         matcher = self.matcher
         account = matcher.account(key)
         state = matcher.state(request.symbol)
-        check_sides(
-            request.side,
-            request.position_side,
-            hedge=account.hedge,
-            reduce_only=request.reduce_only,
+        hedge = account.hedge_of(request.symbol)
+        check_sides(request.side, request.position_side, hedge=hedge)
+        reduces = (
+            request.reduce_only
+            or request.close_position
+            or request.close_on_trigger
+            or closing_side(request.side, request.position_side)
         )
+        check_taking(state.market, reduces=reduces)
         check_conditional(state.market, request, tick_check=matcher.settings.tick_check)
         if request.client_id and matcher.registry.algo_name_taken(key, request.client_id):
             raise Rejection(RejectKind.DUPLICATE_CLIENT_ID, "ClientOrderId is duplicated.")
         if len(matcher.registry.live_conditionals[key]) >= matcher.settings.max_conditionals:
             raise Rejection(RejectKind.TOO_MANY_STOPS, "Reach max stop order limit.")
-        reference = state.last
-        if request.working_type == "mark":
-            reference = state.mark(matcher.now_us)
+        self._check_symbol_limit(key, request)
+        reference = state.watched_price(request.working_type, matcher.now_us)
         self._check_company(key, request)
-        self._check_reference(request, reference)
+        _check_reference(request, reference)
+        if request.trigger_price is not None:
+            mark = state.mark(matcher.now_us)
+            check_band(request.trigger_price, mark, matcher.settings.trigger_band)
         if request.quantity is not None and request.type != TRAILING_TYPE:
             price = request.price or request.trigger_price or reference
-            reduces = request.reduce_only or closing_side(request.side, request.position_side)
             check_notional(state.market, request.quantity, price, reduce_only=reduces)
         number = matcher.registry.next_algo_id()
         conditional = Conditional(
@@ -85,6 +98,10 @@ class Conditionals:
             updated_us=matcher.now_us,
             callback_rate=request.callback_rate,
             activate_price=request.activate_price,
+            distance=request.distance,
+            author=request.author,
+            trigger_rises=request.trigger_rises,
+            close_on_trigger=request.close_on_trigger,
         )
         matcher.registry.add_conditional(conditional)
         state.resting.add(conditional)
@@ -122,6 +139,7 @@ class Conditionals:
             refusal = self.reject_at_trigger(conditional) or ""
         if not refusal:
             refusal = self._refusal(conditional, position, quantity, reference)
+        self._end_partner(conditional)
         if refusal:
             conditional.reject_reason = refusal
             matcher.close_conditional(conditional, "REJECTED")
@@ -143,7 +161,9 @@ class Conditionals:
             quantity=quantity,
             price=conditional.price if conditional.price is not None else ZERO,
             time_in_force=conditional.time_in_force,
-            reduce_only=conditional.reduce_only or conditional.close_position,
+            reduce_only=conditional.reduce_only
+            or conditional.close_position
+            or conditional.close_on_trigger,
             close_position=conditional.close_position,
             created_us=matcher.now_us,
             updated_us=matcher.now_us,
@@ -159,6 +179,7 @@ class Conditionals:
         matcher = self.matcher
         account = matcher.account(key)
         position = matcher.ledger.position(account, request.symbol, request.position_side)
+        reduces = request.reduce_only or closing_side(request.side, request.position_side)
         needs_position = request.close_position or (
             request.reduce_only and matcher.settings.flat_reduce_only_stop == "refuse"
         )
@@ -174,7 +195,8 @@ class Conditionals:
                 request.side,
                 request.position_side,
             )
-            if not same_leg or other.status != "NEW" or family(other.type) != family(request.type):
+            waits = other.status == "NEW" and not other.slot
+            if not (same_leg and waits) or family(other.type) != family(request.type):
                 continue
             if request.close_position and other.close_position:
                 raise Rejection(
@@ -184,8 +206,9 @@ class Conditionals:
                 )
             if (
                 matcher.settings.second_reduce_only_stop == "refuse"
-                and request.reduce_only
-                and other.reduce_only
+                and reduces
+                and other.reduces
+                and not (request.close_position or other.close_position)
                 and request.type == other.type == "STOP_MARKET"
             ):
                 raise Rejection(
@@ -193,21 +216,28 @@ class Conditionals:
                     "An open reduce-only stop order in the direction is existing.",
                 )
 
-    @staticmethod
-    def _check_reference(request: ConditionalRequest, reference: Decimal) -> None:
-        """Refuse a trigger that the watched price has already reached."""
-        falling = request.side == "SELL"
-        if request.type == TRAILING_TYPE:
-            start = request.activate_price
-            met = start is not None and (start <= reference if falling else start >= reference)
-        else:
-            level = request.trigger_price
-            assert level is not None, "checked before"
-            if family(request.type) == "take_profit":
-                falling = not falling
-            met = reference <= level if falling else reference >= level
-        if met:
-            raise Rejection(RejectKind.WOULD_TRIGGER, "Order would immediately trigger.")
+    def _check_symbol_limit(self, key: str, request: ConditionalRequest) -> None:
+        limit = request.per_symbol_limit
+        if limit is None:
+            limit = self.matcher.settings.max_conditionals_per_symbol
+        if limit is None:
+            return
+        waiting = sum(
+            not other.slot and other.status == "NEW" and other.symbol == request.symbol
+            for other in self.matcher.registry.live_conditionals[key].values()
+        )
+        if waiting >= limit:
+            raise Rejection(
+                RejectKind.TOO_MANY_STOPS, f"{request.symbol} has {limit} conditional orders."
+            )
+
+    def _end_partner(self, conditional: Conditional) -> None:
+        """Cancel the other order of a pair: this one fires."""
+        if conditional.pair_id is None:
+            return
+        partner = self.matcher.registry.conditionals[conditional.pair_id]
+        if partner.status == "NEW":
+            self.matcher.end_conditional(partner, "CANCELED", POSITION_CLOSED)
 
     def _protected(self, conditional: Conditional, state: MarketState, reference: Decimal) -> bool:
         mark = state.mark(self.matcher.now_us)
@@ -229,9 +259,23 @@ class Conditionals:
         """Why the engine refuses the child, empty if it does not."""
         if conditional.reduces:
             return "" if closes(conditional.side, position) else REDUCE_ONLY_REJECT
+        if self.matcher.states[conditional.symbol].market.status == SETTLING:
+            return SETTLING_REJECT
         account = self.matcher.ledger.accounts[conditional.account]
         try:
             self.matcher.check_margin(account, position, conditional.side, quantity, reference)
         except Rejection as rejection:
+            conditional.cancel_reason = "margin"
             return rejection.text
         return ""
+
+
+def _check_reference(request: ConditionalRequest, reference: Decimal) -> None:
+    """Refuse a trigger, or a trailing stop's start, that the watched price has reached."""
+    falling = fires_falling(request)
+    level = request.trigger_price
+    if request.type == TRAILING_TYPE:
+        falling = not falling
+        level = request.activate_price
+    if level is not None:
+        check_reference(level, reference, request.working_type, rises=not falling)

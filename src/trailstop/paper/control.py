@@ -16,6 +16,22 @@ address alone and refuses browsers.
     GET  /control/state         the true state with its clocks
     GET  /control/finished      answers with the state when the run is over
     POST /control/stop          ends the process
+
+What people and the exchange do to positions (fields as in `control_acts`):
+
+    POST /control/position_stop the user sets, moves or removes the position's own stops
+    POST /control/stop/place    the user, or another program, places a conditional order
+    POST /control/stop/cancel   the user cancels a conditional order
+    POST /control/stop/amend    the user changes a conditional order
+    POST /control/order         the user, or another program, places a plain order
+    POST /control/withdraw      money leaves the wallet
+    POST /control/liquidate     a position is taken over at the mark
+    POST /control/deleverage    a position is reduced at the mark (ADL)
+    POST /control/delist        a market takes only what reduces
+    POST /control/settle        a market ends, its positions are closed
+    POST /control/halt          a market takes no orders, for good or for a while
+    POST /control/resume        a halt ends
+    POST /control/market        filters or contract change
 """
 
 from __future__ import annotations
@@ -29,6 +45,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from trailstop.paper.control_acts import ACTS, Act
 from trailstop.paper.faults import Fault
 from trailstop.paper.holds import Hold
 from trailstop.paper.model import Rejection, RejectKind
@@ -123,6 +140,8 @@ class Control:
             ("GET", "/control/finished"): self._finished,
             ("POST", "/control/stop"): self._end,
         }
+        for name, (kind, act) in ACTS.items():
+            self._routes["POST", f"/control/{name}"] = self._act(kind, act)
         # A long poll ends when its client goes away.
         self._runner = web.ServerRunner(
             web.Server(self._handle, access_log=None, handler_cancellation=True),
@@ -197,6 +216,15 @@ class Control:
         self._paper.exchange.sync().remove_stop(wish.algo_id)
         self._paper.exchange.tell()
         return {}
+
+    def _act(self, kind: type[Struct], act: Act) -> Callable[[web.BaseRequest], Awaitable[Any]]:
+        async def serve(request: web.BaseRequest) -> Any:
+            wish = await _read(request, kind)
+            answer = act(self._paper.exchange.sync(), wish)
+            self._paper.exchange.tell()
+            return {} if answer is None else answer
+
+        return serve
 
     async def _list_faults(self, request: web.BaseRequest) -> Any:
         del request

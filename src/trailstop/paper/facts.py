@@ -52,7 +52,10 @@ class KlineMoved(Struct, frozen=True):
 
 
 class ConditionalChanged(Struct, frozen=True):
-    """A conditional order reached a status; the order is a copy."""
+    """A conditional order reached a status or was changed in place; the order is a copy.
+
+    A full position stop is told of again when the size that it covers changes.
+    """
 
     account: str
     conditional: Conditional
@@ -60,7 +63,10 @@ class ConditionalChanged(Struct, frozen=True):
 
 
 class OrderChanged(Struct, frozen=True):
-    """A plain order changed; `execution` is NEW, TRADE, CANCELED, EXPIRED or CALCULATED."""
+    """A plain order changed.
+
+    `execution` is NEW, TRADE, AMENDMENT, CANCELED, EXPIRED or CALCULATED (a liquidation's trade).
+    """
 
     account: str
     order: Order
@@ -70,12 +76,22 @@ class OrderChanged(Struct, frozen=True):
 
 
 class AccountChanged(Struct, frozen=True):
-    """Wallet or positions changed; `reason` is ORDER or FUNDING_FEE; positions are copies."""
+    """Wallet or positions changed; positions are copies.
+
+    `reason` is ORDER, FUNDING_FEE, WITHDRAW or ADJUSTMENT (a contract was converted).
+    """
 
     account: str
     reason: str
     positions: tuple[Position, ...]
     wallet: Decimal
+    time_us: int
+
+
+class MarketChanged(Struct, frozen=True):
+    """A market's status, filters or contract changed; ask the world for the new ones."""
+
+    symbol: str
     time_us: int
 
 
@@ -87,4 +103,5 @@ Fact = (
     | ConditionalChanged
     | OrderChanged
     | AccountChanged
+    | MarketChanged
 )

@@ -28,10 +28,7 @@ class MeanMark:
     """Exact time-weighted mean of a step function over a sliding window."""
 
     def __init__(self, window_us: int, tick_size: Decimal) -> None:
-        exponent = tick_size.as_tuple().exponent
-        assert isinstance(exponent, int), "a tick is a finite number"
-        digits = max(MARK_DIGITS, MARK_DIGITS_BEYOND_TICK - exponent)
-        self._grid = Decimal((0, (1,), -digits))
+        self._grid = _grid(tick_size)
         self._window_us = window_us
         # Each piece: its start, its price, and the integral of price over time up to its start.
         self._pieces: deque[tuple[int, Decimal, Decimal]] = deque()
@@ -54,6 +51,14 @@ class MeanMark:
         oldest = whole_second(time_us) - self._window_us
         while len(self._pieces) > 1 and self._pieces[1][0] <= oldest:
             self._pieces.popleft()
+
+    def regrid(self, factor: Decimal, tick_size: Decimal) -> None:
+        """One contract has become `factor` contracts, with another tick."""
+        self._grid = _grid(tick_size)
+        self._known_us = -1
+        self._pieces = deque(
+            (start, price / factor, total / factor) for start, price, total in self._pieces
+        )
 
     def at(self, time_us: int) -> Decimal:
         """The mark in force at a time not before the last `put`."""
@@ -83,3 +88,10 @@ class MeanMark:
             if start <= time_us:
                 return total + price * (time_us - start)
         raise AssertionError("asked for a time before the first price")
+
+
+def _grid(tick_size: Decimal) -> Decimal:
+    exponent = tick_size.as_tuple().exponent
+    assert isinstance(exponent, int), "a tick is a finite number"
+    digits = max(MARK_DIGITS, MARK_DIGITS_BEYOND_TICK - exponent)
+    return Decimal((0, (1,), -digits))

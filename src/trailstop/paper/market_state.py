@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+import msgspec
 
 from trailstop.paper.candles import Candles
 from trailstop.paper.facts import TradePrinted
 from trailstop.paper.mark import MeanMark
 from trailstop.paper.model import Book, Market, Rejection, RejectKind
-from trailstop.paper.prices.tape import Tape
+from trailstop.paper.prices.tape import MarkPrice, Point, Print, Quote, Tape
 from trailstop.paper.settings import WorldSettings
 from trailstop.paper.triggers import PERCENT, Resting
 
@@ -47,6 +49,9 @@ class MarketState:
         self.candle_end_us: int | None = None
         """When the open minute ends; None once that has been told."""
         self.has_recorded_book = False
+        self._multiplier = Decimal(1)
+        """Contracts of today for one contract of the tape."""
+        self._regridded = False
 
     @property
     def last(self) -> Decimal:
@@ -69,6 +74,10 @@ class MarketState:
         if self.settled_price is None:
             raise Rejection(RejectKind.NO_PRICE, f"{self.market.symbol} has no price yet.")
         return self.mean.at(now_us)
+
+    def watched_price(self, working_type: str, now_us: int) -> Decimal:
+        """The price that a trigger of this kind watches; there is no index beside the mark."""
+        return self.last if working_type == "last" else self.mark(now_us)
 
     def mark_reach(self, now_us: int) -> Iterator[Decimal]:
         """Prices that bound where the mark can go before the next print."""
@@ -93,6 +102,60 @@ class MarketState:
         if side == "BUY":
             return self.snap(touch + slip, ROUND_CEILING)
         return max(self.snap(touch - slip, ROUND_FLOOR), self.market.tick_size)
+
+    def regrid(self, factor: Decimal) -> None:
+        """The grids, or with a factor the contract, have changed: bring every price along.
+
+        One contract of before is `factor` contracts now; the history is shown in the new ones.
+        """
+        self._regridded = True
+        self._multiplier *= factor
+        self.mean.regrid(factor, self.market.tick_size)
+        self.candles.convert(factor)
+        self.mark_candles.convert(factor)
+        self.prints = [
+            msgspec.structs.replace(row, price=row.price / factor, quantity=row.quantity * factor)
+            for row in self.prints
+        ]
+        for name in ("price", "settled_price", "own_mark", "told_mark", "walked_mark"):
+            known: Decimal | None = getattr(self, name)
+            if known is not None:
+                setattr(self, name, known / factor)
+        if self.quote is not None:
+            self.quote = Book(
+                self.quote.bid / factor,
+                self.quote.bid_quantity * factor,
+                self.quote.ask / factor,
+                self.quote.ask_quantity * factor,
+                self.quote.time_us,
+            )
+
+    def converted(self, point: Point) -> Point:
+        """A point of the tape in today's contracts and on today's grid."""
+        if not self._regridded:
+            return point
+        factor = self._multiplier
+        match point:
+            case Print():
+                price = self.snap(point.price / factor, ROUND_HALF_EVEN)
+                return msgspec.structs.replace(
+                    point,
+                    price=max(price, self.market.tick_size),
+                    quantity=point.quantity * factor,
+                )
+            case Quote():
+                bid = max(self.snap(point.bid / factor, ROUND_FLOOR), self.market.tick_size)
+                ask = max(self.snap(point.ask / factor, ROUND_CEILING), bid + self.market.tick_size)
+                return Quote(
+                    point.time_us,
+                    bid,
+                    point.bid_quantity * factor,
+                    ask,
+                    point.ask_quantity * factor,
+                )
+            case MarkPrice():
+                return MarkPrice(point.time_us, point.price / factor)
+        return point
 
     def snap(self, price: Decimal, rounding: str) -> Decimal:
         """The price on the tick grid, rounded in the named direction."""

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from trailstop.paper.accounts import Ledger, averaged
-from trailstop.paper.checks import check_notional, check_order, check_sides
+from trailstop.paper.checks import check_notional, check_order, check_sides, check_taking
 from trailstop.paper.facts import AccountChanged, ConditionalChanged, Fact, OrderChanged
 from trailstop.paper.market_state import MarketState
 from trailstop.paper.model import (
+    FULL_SLOTS,
     ZERO,
     Account,
     Conditional,
@@ -27,6 +28,8 @@ from trailstop.paper.settings import WorldSettings
 
 Leg = tuple[str, str, str]
 """Account, symbol and position side."""
+POSITION_CLOSED = "position_closed"
+"""`cancel_reason` of what ends with its position."""
 
 
 def closes(side: str, position: Position) -> bool:
@@ -75,18 +78,15 @@ class Matcher:
         """Accept a plain order and match it as far as it goes; Rejection changes nothing."""
         account = self.account(key)
         state = self.state(request.symbol)
-        check_sides(
-            request.side,
-            request.position_side,
-            hedge=account.hedge,
-            reduce_only=request.reduce_only,
-        )
+        hedge = account.hedge_of(request.symbol)
+        check_sides(request.side, request.position_side, hedge=hedge)
+        reduces = request.reduce_only or closing_side(request.side, request.position_side)
+        check_taking(state.market, reduces=reduces)
         quantity = check_order(state.market, request, tick_check=self.settings.tick_check)
         if request.client_id and self.registry.order_name_taken(key, request.client_id):
             raise Rejection(RejectKind.DUPLICATE_CLIENT_ID, "ClientOrderId is duplicated.")
         position = self.ledger.position(account, request.symbol, request.position_side)
         limit = request.price if request.type == "LIMIT" else None
-        reduces = request.reduce_only or closing_side(request.side, request.position_side)
         if reduces:
             if not closes(request.side, position):
                 raise Rejection(RejectKind.REDUCE_ONLY, "ReduceOnly Order is rejected.")
@@ -96,7 +96,7 @@ class Matcher:
         if not reduces:
             self.check_margin(account, position, request.side, quantity, price)
         post_only = request.time_in_force == "GTX"
-        if post_only and limit is not None and _takes(state, request.side, limit):
+        if post_only and limit is not None and takes(state, request.side, limit):
             raise Rejection(
                 RejectKind.POST_ONLY,
                 "Due to the order could not be executed as maker, the Post Only order will be "
@@ -132,15 +132,30 @@ class Matcher:
         if opened and needed + opened * price * account.taker_fee > self.ledger.available(account):
             raise Rejection(RejectKind.MARGIN, "Margin is insufficient.")
 
-    def enter(self, order: Order, state: MarketState, execution: str = "TRADE") -> None:
-        """Take an accepted order in: tell of it, fill what crosses, let the rest lie."""
+    def enter(
+        self,
+        order: Order,
+        state: MarketState,
+        execution: str = "TRADE",
+        *,
+        price: Decimal | None = None,
+    ) -> None:
+        """Take an accepted order in: tell of it, fill what crosses, let the rest lie.
+
+        `price` is where a market order of the exchange itself is filled, instead of the book.
+        """
         self.registry.add_order(order)
-        self._tell_order(order, "NEW", None)
+        self.tell_order(order, "NEW")
         if order.type == "MARKET":
-            price = state.taker_price(order.side, order.quantity)
+            if price is None:
+                price = state.taker_price(order.side, order.quantity)
             self.fill(order, price, order.quantity, execution=execution)
-            return
-        if _takes(state, order.side, order.price):
+        else:
+            self.match_limit(order, state)
+
+    def match_limit(self, order: Order, state: MarketState) -> None:
+        """Fill a limit order that crosses the book; let any other lie, if it may."""
+        if takes(state, order.side, order.price):
             price = state.taker_price(order.side, order.quantity)
             best = min if order.side == "BUY" else max
             self.fill(order, best(price, order.price), order.quantity)
@@ -179,7 +194,7 @@ class Matcher:
         order.updated_us = self.now_us
         order.status = "FILLED"
         self.registry.retire_order(order)
-        self._tell_order(order, execution, fill)
+        self.tell_order(order, execution, fill)
         self.tell(
             AccountChanged(
                 account.key, "ORDER", (copy.copy(position),), account.wallet, self.now_us
@@ -189,14 +204,17 @@ class Matcher:
         self._finish_parent(order)
         if was * position.amount <= 0 and was:
             self._sweep(position)
+        elif was:
+            self._follow(position)
         return fill
 
-    def end_order(self, order: Order, status: str) -> None:
+    def end_order(self, order: Order, status: str, reason: str = "") -> None:
         """Cancel or expire a live order."""
         order.status = status
+        order.cancel_reason = reason
         order.updated_us = self.now_us
         self.registry.retire_order(order)
-        self._tell_order(order, status, None)
+        self.tell_order(order, status)
         self.touch(order)
         self._finish_parent(order)
 
@@ -209,9 +227,10 @@ class Matcher:
         self.end_order(order, "CANCELED")
         return order
 
-    def end_conditional(self, conditional: Conditional, status: str) -> None:
+    def end_conditional(self, conditional: Conditional, status: str, reason: str = "") -> None:
         """Take a waiting conditional order off its market for good."""
         self.states[conditional.symbol].resting.remove(conditional)
+        conditional.cancel_reason = reason
         self.close_conditional(conditional, status)
 
     def close_conditional(self, conditional: Conditional, status: str) -> None:
@@ -246,27 +265,41 @@ class Matcher:
     def _sweep(self, position: Position) -> None:
         """Expire what a leg that went flat, or flipped, no longer allows to rest.
 
-        Close-position orders need their position; resting reduce-only limits need something to
-        reduce. Sized reduce-only conditionals stay, as seen on a real account (2026-05-13).
+        Close-position orders and the position's own stops need their position; resting
+        reduce-only limits need something to reduce. Sized reduce-only conditionals stay, as seen
+        on a real account (2026-05-13).
         """
         for conditional in list(self.registry.live_conditionals[position.account].values()):
             if (
-                conditional.close_position
+                (conditional.close_position or conditional.slot)
                 and conditional.status == "NEW"
                 and _on(conditional, position)
                 and not closes(conditional.side, position)
             ):
-                self.end_conditional(conditional, "EXPIRED")
+                status = "EXPIRED" if conditional.close_position else "CANCELED"
+                self.end_conditional(conditional, status, POSITION_CLOSED)
         for order in list(self.registry.live_orders[position.account].values()):
             if order.reduces and _on(order, position) and not closes(order.side, position):
                 self.states[order.symbol].resting.remove_order(order)
-                self.end_order(order, "EXPIRED")
+                self.end_order(order, "EXPIRED", POSITION_CLOSED)
 
-    def _tell_order(self, order: Order, execution: str, fill: Fill | None) -> None:
+    def _follow(self, position: Position) -> None:
+        """Tell of the stops that cover the whole position: its size is theirs."""
+        for conditional in self.registry.live_conditionals[position.account].values():
+            if (
+                conditional.slot in FULL_SLOTS
+                and conditional.status == "NEW"
+                and _on(conditional, position)
+            ):
+                self.tell_conditional(conditional)
+
+    def tell_order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
+        """Tell of a plain order as it is now."""
         self.tell(OrderChanged(order.account, copy.copy(order), execution, fill, self.now_us))
 
 
-def _takes(state: MarketState, side: str, price: Decimal) -> bool:
+def takes(state: MarketState, side: str, price: Decimal) -> bool:
+    """Whether a limit at this price would meet the other side of the book."""
     return price >= state.book.ask if side == "BUY" else price <= state.book.bid
 
 

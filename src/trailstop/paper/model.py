@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -22,6 +23,26 @@ TRAILING_TYPE = "TRAILING_STOP_MARKET"
 CONDITIONAL_TYPES = (*STOP_TYPES, *TAKE_PROFIT_TYPES, TRAILING_TYPE)
 LIVE_CONDITIONAL = ("NEW", "TRIGGERING", "TRIGGERED")
 LIVE_ORDER = ("NEW", "PARTIALLY_FILLED")
+
+STOP_LOSS = "stop_loss"
+TAKE_PROFIT = "take_profit"
+TRAILING_STOP = "trailing_stop"
+PARTIAL_STOP_LOSS = "partial_stop_loss"
+PARTIAL_TAKE_PROFIT = "partial_take_profit"
+FULL_SLOTS = (STOP_LOSS, TAKE_PROFIT, TRAILING_STOP)
+"""Places of a position's own stops; each holds at most one, for the whole position."""
+PARTIAL_SLOTS = (PARTIAL_STOP_LOSS, PARTIAL_TAKE_PROFIT)
+"""Places that hold many, each for a part of the position."""
+
+CLIENT = "client"
+USER = "user"
+"""Who set an order last: a program over the wire, or the trader by hand."""
+
+TRADING = "TRADING"
+HALTED = "HALTED"
+SETTLING = "SETTLING"
+CLOSED = "CLOSED"
+"""A market's status: open; takes no orders for a while; only reduces; over."""
 
 
 def closing_side(side: str, position_side: str) -> bool:
@@ -61,15 +82,33 @@ class RejectKind(Enum):
     MODE_WITH_ORDERS = "mode_with_orders"
     MODE_WITH_POSITION = "mode_with_position"
     NO_PRICE = "no_price"
+    NOT_MODIFIED = "not_modified"
+    ZERO_POSITION = "zero_position"
+    STOP_WRONG_SIDE = "stop_wrong_side"
+    TOO_MANY_PARTIALS = "too_many_partials"
+    BAND_CAP = "band_cap"
+    BAND_FLOOR = "band_floor"
+    MARKET_HALTED = "market_halted"
+    MARKET_REDUCE_ONLY = "market_reduce_only"
+    """The market is being delisted: only what reduces is taken."""
+    MARKET_CLOSED = "market_closed"
 
 
 class Rejection(Exception):
-    """The exchange refused a request; nothing has changed."""
+    """The exchange refused a request; nothing has changed.
 
-    def __init__(self, kind: RejectKind, text: str) -> None:
+    `values` are the parts of the text for a dialect that spells it in its own way, numbers without
+    exponents. WOULD_TRIGGER: `direction` (rises, falls), `trigger_price`, `reference_price`,
+    `source` (last, mark, index). STOP_WRONG_SIDE: `leg` (a slot, or activate_price), `side` (long,
+    short), `bound` (lower, higher), `price`, `reference_price`, `source`. BAND_CAP and BAND_FLOOR:
+    `trigger_price`, `bound_price`.
+    """
+
+    def __init__(self, kind: RejectKind, text: str, values: dict[str, str] | None = None) -> None:
         super().__init__(text)
         self.kind = kind
         self.text = text
+        self.values = values or {}
 
 
 class Market(Struct, kw_only=True):
@@ -91,7 +130,8 @@ class Market(Struct, kw_only=True):
     funding_interval_us: int
     trigger_protect: Decimal
     max_leverage: int
-    status: str = "TRADING"
+    status: str = TRADING
+    """`TRADING`, `HALTED`, `SETTLING` (only reduces) or `CLOSED`."""
 
 
 class Position(Struct, kw_only=True):
@@ -147,7 +187,7 @@ class Epoch(Struct, frozen=True, kw_only=True):
     closed_by: str
     """Client id of the order whose fill made the leg flat."""
     closed_kind: str
-    """`order`, `conditional` or `liquidation`."""
+    """`order`, `conditional`, `liquidation`, `adl` or `settlement`."""
     closed_algo_id: int | None
 
 
@@ -173,10 +213,13 @@ class Order(Struct, kw_only=True):
     average_price: Decimal = ZERO
     status: str = "NEW"
     source: str = "plain"
-    """`plain`, `conditional` (child of a triggered conditional) or `liquidation`."""
+    """`plain`, `conditional` (child of a triggered conditional), `liquidation`, `adl` or
+    `settlement`."""
     algo_id: int | None = None
     original_type: str = ""
     """Type of the conditional that this order is the child of, else its own type."""
+    cancel_reason: str = ""
+    """Why it ended without being asked to; see `Conditional.cancel_reason`."""
 
     @property
     def live(self) -> bool:
@@ -203,7 +246,7 @@ class Conditional(Struct, kw_only=True):
     trigger_price: Decimal | None
     price: Decimal | None
     working_type: str
-    """`last` or `mark`: the price that the trigger watches."""
+    """`last`, `mark` or `index` (which equals the mark here): the price that the trigger watches."""
     time_in_force: str
     close_position: bool
     reduce_only: bool
@@ -223,6 +266,22 @@ class Conditional(Struct, kw_only=True):
     average_price: Decimal = ZERO
     reject_reason: str = ""
     triggered_us: int = 0
+    slot: str = ""
+    """Empty for an ordinary conditional, else its place among the position's own stops: one of
+    `FULL_SLOTS` or `PARTIAL_SLOTS`. Orders in slots have no client id, those in full slots no
+    quantity: they cover whatever size the position has."""
+    distance: Decimal | None = None
+    """Absolute distance of a trailing stop, the alternative to `callback_rate`."""
+    author: str = CLIENT
+    """Who set it last: `client` or `user`."""
+    cancel_reason: str = ""
+    """Why it ended: empty by request, `position_closed` (also when its partner of a pair fired),
+    `replaced`, `liquidation`, `settlement`, `exchange` or `margin`."""
+    trigger_rises: bool | None = None
+    """Fires at or above its trigger (True) or at or below it (False); None: side and type say."""
+    close_on_trigger: bool = False
+    pair_id: int | None = None
+    """The other order of a partial pair; when one of them fires the other is cancelled."""
 
     @property
     def live(self) -> bool:
@@ -233,8 +292,16 @@ class Conditional(Struct, kw_only=True):
     def reduces(self) -> bool:
         """Whether the order can only make a position smaller."""
         return (
-            self.reduce_only or self.close_position or closing_side(self.side, self.position_side)
+            self.reduce_only
+            or self.close_position
+            or self.close_on_trigger
+            or closing_side(self.side, self.position_side)
         )
+
+    @property
+    def watched(self) -> str:
+        """The stream of prices that can fire it: `last` or `mark`."""
+        return "last" if self.working_type == "last" else "mark"
 
 
 class Fill(Struct, frozen=True, kw_only=True):
@@ -257,7 +324,7 @@ class Fill(Struct, frozen=True, kw_only=True):
 
 
 class Income(Struct, frozen=True, kw_only=True):
-    """One line of the ledger; `kind` is REALIZED_PNL, COMMISSION or FUNDING_FEE."""
+    """One line of the ledger; `kind` is REALIZED_PNL, COMMISSION, FUNDING_FEE or TRANSFER."""
 
     income_id: int
     account: str
@@ -310,6 +377,8 @@ class Account(Struct, kw_only=True):
     maker_fee: Decimal
     default_leverage: int
     hedge: bool = False
+    """Mode of every market without an entry in `hedge_symbols`; ask `hedge_of`."""
+    hedge_symbols: dict[str, bool] = field(default_factory=dict)
     leverage: dict[str, int] = field(default_factory=dict)
     positions: dict[LegKey, Position] = field(default_factory=dict)
     epochs: list[Epoch] = field(default_factory=list)
@@ -317,6 +386,10 @@ class Account(Struct, kw_only=True):
     def leverage_of(self, symbol: str) -> int:
         """Leverage chosen for a market, else the account's default."""
         return self.leverage.get(symbol, self.default_leverage)
+
+    def hedge_of(self, symbol: str) -> bool:
+        """Whether long and short of a market are two positions."""
+        return self.hedge_symbols.get(symbol, self.hedge)
 
 
 class OrderRequest(Struct, kw_only=True):
@@ -352,3 +425,35 @@ class ConditionalRequest(Struct, kw_only=True):
     callback_rate: Decimal | None = None
     activate_price: Decimal | None = None
     client_id: str = ""
+    distance: Decimal | None = None
+    """Absolute distance of a trailing stop, instead of `callback_rate`."""
+    trigger_rises: bool | None = None
+    """Direction where the client states it; None: side and type say."""
+    close_on_trigger: bool = False
+    per_symbol_limit: int | None = None
+    """Most waiting conditionals of one symbol that the dialect's exchange allows, position stops
+    not counted; None takes the setting `max_conditionals_per_symbol`."""
+    author: str = CLIENT
+
+
+class PositionStopRequest(Struct, kw_only=True):
+    """Set, move or remove a position's own stops.
+
+    None leaves a leg as it is, 0 removes it. In mode `full` each leg is one stop for the whole
+    position, moved in place; in mode `partial` the call adds stops for `size`.
+    """
+
+    symbol: str
+    position_side: str = "BOTH"
+    mode: Literal["full", "partial"] = "full"
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing_distance: Decimal | None = None
+    """Absolute distance from the best price since activation."""
+    activate_price: Decimal | None = None
+    stop_loss_working_type: str = "last"
+    take_profit_working_type: str = "last"
+    size: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
+    """Price of the limit order that fires; None fires at market. Partial stops only."""
+    take_profit_limit: Decimal | None = None

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.model import Account, Rejection, RejectKind
+from trailstop.paper.model import Account, Position, Rejection, RejectKind
 
 US_PER_MS = 1_000
 
@@ -68,7 +68,7 @@ class Openings:
         world = self._exchange.sync()
         for leg in self._schedule.legs:
             key = account_key(world.accounts, leg.account)
-            if any(row.amount for row in world.positions(key, leg.symbol)):
+            if any(_is_in_the_way(row, leg) for row in world.positions(key, leg.symbol)):
                 self.skipped += 1
                 continue
             tag = f"{self._exchange.now_ms}-{leg.side}"
@@ -81,6 +81,11 @@ class Openings:
         self._exchange.tell()
         if self._schedule.every_ms is not None:
             self._plan(self._schedule.every_ms)
+
+
+def _is_in_the_way(row: Position, leg: Leg) -> bool:
+    """Whether the position is the one that would be added to, or netted with."""
+    return bool(row.amount) and row.position_side in ("BOTH", leg.side.upper())
 
 
 def account_key(accounts: Mapping[str, Account], name: str) -> str:

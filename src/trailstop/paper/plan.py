@@ -1,11 +1,11 @@
-"""Which positions a run opens by itself: a long and a short in each market of its prices."""
+"""Which positions a run opens by itself: longs and shorts in each market of its prices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from trailstop.errors import DataError
 from trailstop.paper.openings import Leg, Schedule
@@ -17,27 +17,36 @@ from trailstop.paper.settings import MINUTE_US, SECOND_US
 US_PER_MS: Final = 1_000
 FIRST_MS: Final = 10_000
 """A guard that has just linked reads its accounts before the first position opens."""
+SIDES: Final[tuple[Literal["long", "short"], ...]] = ("long", "short")
 LOOKED_AT_ROWS: Final = 50
 """Rows whose least distance in time is taken as the length of a bar."""
 
 
-def plan_openings(data: Sequence[Path], generated: Sequence[str], every: int | None) -> Schedule:
-    """A pair for each market, once or `every` so many bars (of tick files: seconds).
+def plan_openings(
+    data: Sequence[Path],
+    generated: Sequence[str],
+    every: int | None,
+    *,
+    accounts: Sequence[str],
+    hedge: bool = False,
+) -> Schedule:
+    """Longs and shorts in each market, once or `every` so many bars (of tick files: seconds).
 
-    The long lives on the account `long`, the short on `short`: in one-way mode they would
-    net. Raises: DataError for a file that cannot be read.
+    In hedge mode each account holds both. In one-way mode they would net, so that the accounts
+    take turns: the first holds the longs, the second the shorts, and so on. Raises: DataError
+    for a file that cannot be read.
     """
     symbols = list(dict.fromkeys(generated if not data else _symbols(data)))
-    legs = ((Leg(account="long", symbol=symbol, side="long"), _short(symbol)) for symbol in symbols)
     return Schedule(
-        legs=tuple(leg for pair in legs for leg in pair),
+        legs=tuple(
+            Leg(account=account, symbol=symbol, side=side)
+            for symbol in symbols
+            for number, account in enumerate(accounts)
+            for side in (SIDES if hedge else (SIDES[number % len(SIDES)],))
+        ),
         first_ms=FIRST_MS,
         every_ms=None if every is None else every * _unit_us(data) // US_PER_MS,
     )
-
-
-def _short(symbol: str) -> Leg:
-    return Leg(account="short", symbol=symbol, side="short")
 
 
 def _symbols(data: Sequence[Path]) -> list[str]:

@@ -12,10 +12,11 @@ from trailstop.paper.facts import (
     MarkMoved,
     TradePrinted,
 )
+from trailstop.paper.forced import Forced
 from trailstop.paper.mark import whole_second
 from trailstop.paper.market_state import MarketState
 from trailstop.paper.matching import Matcher
-from trailstop.paper.model import ZERO, Account, Book, Order
+from trailstop.paper.model import CLOSED, Account, Book
 from trailstop.paper.prices.tape import FundingRate, MarkPrice, Point, Print, Quote
 from trailstop.paper.settings import SECOND_US
 from trailstop.paper.walk import Walker
@@ -28,8 +29,9 @@ class Pricing:
     follow in the order of the markets. The mark of a second rests on the prices before it.
     """
 
-    def __init__(self, matcher: Matcher, conditionals: Conditionals) -> None:
+    def __init__(self, matcher: Matcher, conditionals: Conditionals, forced: Forced) -> None:
         self._matcher = matcher
+        self._forced = forced
         self._walker = Walker(matcher, conditionals)
         self._heads: dict[str, Point | None] = {
             symbol: next(state.tape.points, None) for symbol, state in matcher.states.items()
@@ -138,10 +140,12 @@ class Pricing:
                 return
 
     def _take(self, state: MarketState, point: Point) -> None:
-        match point:
-            case Print():
+        if state.market.status == CLOSED:
+            return
+        match state.converted(point):
+            case Print() as point:
                 self.print(state, point, book=not state.has_recorded_book)
-            case Quote():
+            case Quote() as point:
                 state.has_recorded_book = True
                 self._move_book(
                     state,
@@ -153,10 +157,10 @@ class Pricing:
                         self._matcher.now_us,
                     ),
                 )
-            case MarkPrice():
+            case MarkPrice() as point:
                 state.own_mark = point.price
                 self._judge_mark(state)
-            case FundingRate():
+            case FundingRate() as point:
                 self._settle(state, point)
 
     def _move_book(self, state: MarketState, book: Book) -> None:
@@ -237,28 +241,9 @@ class Pricing:
         state.start_funding(now_us)
 
     def _liquidate(self, account: Account) -> None:
-        """Close every position of the account at market, in the exchange's own name."""
-        matcher = self._matcher
-        for position in list(account.positions.values()):
-            if not position.amount:
-                continue
-            number = matcher.registry.next_order_id()
-            order = Order(
-                order_id=number,
-                client_id=f"autoclose-{number}",
-                account=account.key,
-                symbol=position.symbol,
-                side="SELL" if position.amount > 0 else "BUY",
-                type="MARKET",
-                position_side=position.position_side,
-                quantity=abs(position.amount),
-                price=ZERO,
-                time_in_force="IOC",
-                reduce_only=True,
-                close_position=False,
-                created_us=matcher.now_us,
-                updated_us=matcher.now_us,
-                source="liquidation",
-                original_type="LIQUIDATION",
-            )
-            matcher.enter(order, matcher.states[position.symbol], execution="CALCULATED")
+        """Cancel what rests beside its positions and close them all at market."""
+        open_positions = [row for row in account.positions.values() if row.amount]
+        for position in open_positions:
+            self._forced.cancel(account.key, position.symbol, position.position_side, "liquidation")
+        for position in open_positions:
+            self._forced.close(position, "liquidation")

@@ -42,7 +42,8 @@ class Registry:
         self.conditionals[conditional.algo_id] = conditional
         self.live_conditionals[conditional.account][conditional.algo_id] = conditional
         self._conditionals_of[conditional.account].append(conditional)
-        self._algo_names[conditional.account, conditional.client_id] = conditional.algo_id
+        if conditional.client_id:
+            self._algo_names[conditional.account, conditional.client_id] = conditional.algo_id
 
     def order_name_taken(self, key: str, client_id: str) -> bool:
         """Whether a live plain order has the client id; ids of ended orders are free again."""
@@ -67,7 +68,7 @@ class Registry:
     def conditional(self, key: str, algo_id: int | None, client_id: str | None) -> Conditional:
         """One conditional order of the account; of a repeated client id, the newest."""
         number = algo_id
-        if number is None and client_id is not None:
+        if number is None and client_id:
             number = self._algo_names.get((key, client_id))
         conditional = None if number is None else self.conditionals.get(number)
         if conditional is None or conditional.account != key:

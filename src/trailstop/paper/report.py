@@ -57,6 +57,10 @@ def truth(world: World) -> dict[str, Any]:
             for incident in world.oracle.incidents
         ],
         "clocks": plain(world.oracle.total(now_us)),
+        "foreign_ends": {
+            f"{world.accounts[key].name} {how}": count
+            for (key, how), count in sorted(world.foreign_ends.items())
+        },
     }
 
 
@@ -84,6 +88,7 @@ def _account(world: World, account: Account) -> dict[str, Any]:
     return {
         "key": key,
         "hedge": account.hedge,
+        "hedge_symbols": dict(account.hedge_symbols),
         "wallet": plain(account.wallet),
         "available": plain(world.available(key)),
         "positions": [

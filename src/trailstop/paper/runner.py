@@ -53,6 +53,8 @@ class Ready(Struct, frozen=True, kw_only=True):
 
     rest: str
     ws: str
+    bybit_rest: str | None
+    bybit_ws: str | None
     control: str
     link: str
     speed: float

@@ -49,6 +49,13 @@ class WorldSettings(Struct, frozen=True, kw_only=True):
     """What a protected order does when mark and last are too far apart. Unconfirmed."""
     max_conditionals: int = 200
     """Resting conditional orders of one account over all symbols."""
+    max_conditionals_per_symbol: int | None = None
+    """Waiting conditional orders of one account and symbol, position stops not counted, where the
+    request does not bring a limit of its own; None: as many as the account may have."""
+    zero_position_ms: int = 0
+    """For so long after its opening fill a position cannot be given stops of its own."""
+    trigger_band: Decimal | None = None
+    """Largest distance of a trigger from the mark, as a fraction; position stops are free."""
     guard_prefix: str = ""
     """Client-id prefix of the guard's orders; empty takes every sized reduce-only stop as a
     working stop. Only the clocks look at it."""

@@ -9,6 +9,7 @@ from trailstop.paper.model import (
     STOP_TYPES,
     TRAILING_TYPE,
     Conditional,
+    ConditionalRequest,
     Order,
 )
 
@@ -54,8 +55,10 @@ class Ladder:
         return bool(self._rungs)
 
 
-def fires_falling(conditional: Conditional) -> bool:
+def fires_falling(conditional: Conditional | ConditionalRequest) -> bool:
     """Whether the order wakes when the price falls to its trigger (else when it rises)."""
+    if conditional.trigger_rises is not None:
+        return not conditional.trigger_rises
     stop = conditional.type in STOP_TYPES or conditional.type == TRAILING_TYPE
     return (conditional.side == "SELL") == stop
 
@@ -85,7 +88,7 @@ class Resting:
             self.trailing[conditional.algo_id] = conditional
             return
         assert conditional.trigger_price is not None
-        ladder = self._ladders[conditional.working_type, fires_falling(conditional)]
+        ladder = self._ladders[conditional.watched, fires_falling(conditional)]
         ladder.add(conditional.trigger_price, conditional.algo_id)
 
     def remove(self, conditional: Conditional) -> None:
@@ -94,7 +97,7 @@ class Resting:
             del self.trailing[conditional.algo_id]
             return
         assert conditional.trigger_price is not None
-        ladder = self._ladders[conditional.working_type, fires_falling(conditional)]
+        ladder = self._ladders[conditional.watched, fires_falling(conditional)]
         ladder.remove(conditional.trigger_price, conditional.algo_id)
 
     def add_order(self, order: Order) -> None:
@@ -110,15 +113,18 @@ class Resting:
         return (
             self._ladders["mark", True].reached(price)
             or self._ladders["mark", False].reached(price)
-            or any(order.working_type == "mark" for order in self.trailing.values())
+            or any(order.watched == "mark" for order in self.trailing.values())
         )
 
 
 def trailing_level(conditional: Conditional) -> Decimal | None:
     """Price at which an activated trailing stop fires; None before its activation."""
-    if conditional.extreme is None or conditional.callback_rate is None:
+    if conditional.extreme is None:
         return None
-    distance = conditional.extreme * conditional.callback_rate / PERCENT
+    distance = conditional.distance
+    if distance is None:
+        assert conditional.callback_rate is not None, "a trailing stop has one of the two"
+        distance = conditional.extreme * conditional.callback_rate / PERCENT
     return conditional.extreme + (-distance if conditional.side == "SELL" else distance)
 
 

@@ -57,7 +57,7 @@ class Walker:
                     kept.add(number)
         state.quote = quote
         for conditional in list(resting.trailing.values()):
-            if conditional.working_type == working_type:
+            if conditional.watched == working_type:
                 was_active = conditional.activated
                 if ratchet(conditional, target):
                     self._matcher.touch(conditional)
@@ -84,7 +84,7 @@ class Walker:
                 found = (rung[0], CONDITIONAL, rung[1])
         for conditional in resting.trailing.values():
             if (
-                conditional.working_type != working_type
+                conditional.watched != working_type
                 or (conditional.side == "SELL") != falling
                 or conditional.algo_id in kept
             ):

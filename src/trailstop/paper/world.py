@@ -8,44 +8,45 @@ here: the same settings, tapes and calls give the same state and the same facts.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, Literal
+from typing import Any
 
 from trailstop.paper import report
 from trailstop.paper.accounts import Ledger
+from trailstop.paper.amendments import Amendments, Change
 from trailstop.paper.conditionals import Conditionals
 from trailstop.paper.coverage import leg_view, position_of
-from trailstop.paper.facts import Fact, TradePrinted
+from trailstop.paper.facts import Fact
+from trailstop.paper.forced import Forced
+from trailstop.paper.happenings import Happenings
+from trailstop.paper.lifecycles import Lifecycles
 from trailstop.paper.market_state import MarketState
 from trailstop.paper.matching import Leg, Matcher
 from trailstop.paper.model import (
+    CLIENT,
+    STOP_LOSS,
+    USER,
     Account,
-    Book,
     Conditional,
     ConditionalRequest,
-    Fill,
-    Income,
-    Kline,
     Market,
     Order,
     OrderRequest,
-    Position,
+    PositionStopRequest,
     Rejection,
     RejectKind,
 )
 from trailstop.paper.oracle import Oracle
+from trailstop.paper.position_stops import PositionStops
 from trailstop.paper.prices.tape import Print, Tape
 from trailstop.paper.pricing import Pricing
 from trailstop.paper.registry import Registry
 from trailstop.paper.settings import WorldSettings
 
-QUERY_LIMIT = 500
-INCOME_LIMIT = 100
 
-
-class World:
+class World(Happenings):
     """The exchange itself. `facts` is drained by whoever serves it."""
 
     def __init__(
@@ -66,12 +67,17 @@ class World:
             settings, self._ledger, self._registry, self._states, self.facts.append
         )
         self._conditionals = Conditionals(self._matcher)
-        self._pricing = Pricing(self._matcher, self._conditionals)
+        self._position_stops = PositionStops(self._matcher)
+        self._amendments = Amendments(self._matcher)
+        forced = Forced(self._matcher)
+        self._pricing = Pricing(self._matcher, self._conditionals, forced)
+        self._lifecycles = Lifecycles(self._matcher, forced)
         self.oracle = Oracle()
-        self._user_orders = 0
+        self.foreign_ends: Counter[tuple[str, str]] = Counter()
+        """By account and way (`request`, `amended`, `user`): how often a client or the user ended
+        or changed an order that is not the guard's."""
         first = self._pricing.next_event_us()
-        self.now_us: int = 0
-        """Virtual time, microseconds since the Unix epoch. Begins at the first price."""
+        self.now_us = 0
         if first is not None:
             self.advance(first)
 
@@ -79,7 +85,8 @@ class World:
 
     def next_event_us(self) -> int | None:
         """Time of the next thing that happens by itself; None when the data is over."""
-        return self._pricing.next_event_us()
+        moments = (self._pricing.next_event_us(), self._lifecycles.next_event_us())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     @property
     def data_over(self) -> bool:
@@ -90,10 +97,11 @@ class World:
         """Let everything up to and including `to_us` happen, in time order."""
         assert to_us >= self.now_us, "virtual time never goes back"
         while True:
-            moment = self._pricing.next_event_us()
+            moment = self.next_event_us()
             if moment is None or moment > to_us:
                 break
             self._set_time(moment)
+            self._lifecycles.happen(moment)
             self._pricing.happen(moment)
             self._show_oracle()
         self._set_time(to_us)
@@ -109,32 +117,106 @@ class World:
         self._show_oracle()
         return order
 
+    def amend_order(
+        self,
+        key: str,
+        symbol: str,
+        order_id: int | None = None,
+        client_id: str | None = None,
+        *,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+    ) -> Order:
+        """Change a resting limit order in place; what crosses the book then is filled.
+
+        Raises Rejection: ORDER_NOT_FOUND, NOT_MODIFIED, POST_ONLY, MARGIN, filters.
+        """
+        change = Change(quantity=quantity, price=price)
+        order = self._amendments.order(key, symbol, order_id, client_id, change)
+        if not self._is_guards(order.client_id):
+            self.foreign_ends[key, "amended"] += 1
+        self._show_oracle()
+        return order
+
     def cancel_order(
         self, key: str, symbol: str, order_id: int | None = None, client_id: str | None = None
     ) -> Order:
         """Cancel a resting plain order; raises Rejection(ORDER_NOT_FOUND)."""
         order = self._matcher.cancel(key, symbol, order_id, client_id)
+        if not self._is_guards(order.client_id):
+            self.foreign_ends[key, "request"] += 1
         self._show_oracle()
         return order
 
     def place_conditional(self, key: str, request: ConditionalRequest) -> Conditional:
         """Place a conditional order; raises Rejection, after which nothing has changed."""
         conditional = self._conditionals.place(key, request)
-        if request.working_type == "mark":
-            self._pricing.watch_mark(self._matcher.state(request.symbol))
+        self._watch(conditional)
         if self._is_guards(request.client_id):
             leg = (key, request.symbol, request.position_side)
             self.oracle.named(leg, "conditional", request.client_id)
-        self._show_oracle()
+        self._show_oracle(request.author)
+        return conditional
+
+    def amend_conditional(
+        self,
+        key: str,
+        algo_id: int | None = None,
+        client_id: str | None = None,
+        *,
+        trigger_price: Decimal | None = None,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        working_type: str | None = None,
+        author: str = CLIENT,
+    ) -> Conditional:
+        """Change a waiting conditional order in place, position stops by their id included.
+
+        Raises Rejection: ORDER_NOT_FOUND, NOT_MODIFIED, WOULD_TRIGGER, BAND_CAP, BAND_FLOOR,
+        filters.
+        """
+        change = Change(
+            trigger_price=trigger_price,
+            quantity=quantity,
+            price=price,
+            working_type=working_type,
+        )
+        foreign = self._is_foreign(self._registry.conditional(key, algo_id, client_id))
+        conditional = self._amendments.conditional(key, algo_id, client_id, change, author)
+        if foreign:
+            self.foreign_ends[key, USER if author == USER else "amended"] += 1
+        self._watch(conditional)
+        self._show_oracle(author)
         return conditional
 
     def cancel_conditional(
         self, key: str, algo_id: int | None = None, client_id: str | None = None
     ) -> Conditional:
         """Cancel a waiting conditional order; raises Rejection(ORDER_NOT_FOUND)."""
-        conditional = self._conditionals.cancel(key, algo_id, client_id)
-        self._show_oracle()
-        return conditional
+        return self._cancel_conditional(key, algo_id, client_id, author=CLIENT)
+
+    def set_position_stops(
+        self, key: str, request: PositionStopRequest, author: str = CLIENT
+    ) -> tuple[Conditional, ...]:
+        """Set, move or remove a position's own stops; returns those that rest afterwards.
+
+        Raises Rejection, after which nothing has changed: ZERO_POSITION, NOT_MODIFIED,
+        STOP_WRONG_SIDE, TOO_MANY_PARTIALS, POSITION_SIDE, MARKET_HALTED, filters.
+        """
+        foreign = [
+            row for row in self._position_stops.affected(key, request) if self._is_foreign(row)
+        ]
+        rows = self._position_stops.set(key, request, author)
+        for row in foreign:
+            if author == CLIENT and not row.live:
+                self.foreign_ends[key, "request"] += 1
+            elif row.author == CLIENT and row.slot != STOP_LOSS:
+                # The stop loss is shared with the user by design: a client may move it.
+                self.foreign_ends[key, "amended"] += 1
+        for row in rows:
+            self._watch(row)
+        self._show_oracle(author)
+        return rows
 
     def set_leverage(self, key: str, symbol: str, leverage: int) -> None:
         """Set the leverage of one market; raises Rejection(BAD_LEVERAGE)."""
@@ -143,228 +225,35 @@ class World:
             raise Rejection(RejectKind.BAD_LEVERAGE, f"Leverage {leverage} is not valid.")
         account.leverage[symbol] = leverage
 
-    def set_position_mode(self, key: str, hedge: bool) -> None:
-        """Switch between one-way and hedge mode; needs a flat account without orders."""
+    def set_position_mode(self, key: str, hedge: bool, symbol: str | None = None) -> None:
+        """Switch one market, or with None all, between one-way and hedge mode.
+
+        Needs them flat and without orders: raises Rejection(SAME_MODE, MODE_WITH_ORDERS,
+        MODE_WITH_POSITION).
+        """
         account = self._matcher.account(key)
-        if account.hedge == hedge:
+        symbols = tuple(self.markets) if symbol is None else (symbol,)
+        if all(account.hedge_of(name) == hedge for name in symbols):
             raise Rejection(RejectKind.SAME_MODE, "No need to change position side.")
-        if self._registry.live_orders[key] or self._registry.live_conditionals[key]:
+        if any(
+            self.open_orders(key, name) or self.open_conditionals(key, name) for name in symbols
+        ):
             raise Rejection(
                 RejectKind.MODE_WITH_ORDERS,
                 "Position side cannot be changed if there exists open orders.",
             )
-        if any(position.amount for position in account.positions.values()):
+        if any(row.amount and row.symbol in symbols for row in account.positions.values()):
             raise Rejection(
                 RejectKind.MODE_WITH_POSITION,
                 "Position side cannot be changed if there exists position.",
             )
-        account.hedge = hedge
-
-    # --- Reads ----------------------------------------------------------------------------------
-
-    def order(
-        self, key: str, symbol: str, order_id: int | None = None, client_id: str | None = None
-    ) -> Order:
-        """One plain order, live or ended; raises Rejection(ORDER_NOT_FOUND)."""
-        return self._registry.order(key, symbol, order_id, client_id)
-
-    def open_orders(self, key: str, symbol: str | None = None) -> list[Order]:
-        """Live plain orders, oldest first."""
-        live = self._registry.live_orders[key].values()
-        return [order for order in live if symbol is None or order.symbol == symbol]
-
-    def all_orders(
-        self,
-        key: str,
-        symbol: str | None = None,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        limit: int = QUERY_LIMIT,
-    ) -> list[Order]:
-        """Plain orders by creation time, oldest first; without a start the newest ones."""
-        return self._registry.orders_of(key, symbol, start_us, end_us, limit)
-
-    def conditional(
-        self, key: str, algo_id: int | None = None, client_id: str | None = None
-    ) -> Conditional:
-        """One conditional order, live or ended; raises Rejection(ORDER_NOT_FOUND)."""
-        return self._registry.conditional(key, algo_id, client_id)
-
-    def open_conditionals(self, key: str, symbol: str | None = None) -> list[Conditional]:
-        """Live conditional orders, oldest first."""
-        live = self._registry.live_conditionals[key].values()
-        return [order for order in live if symbol is None or order.symbol == symbol]
-
-    def all_conditionals(
-        self,
-        key: str,
-        symbol: str | None = None,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        limit: int = QUERY_LIMIT,
-    ) -> list[Conditional]:
-        """Conditional orders by creation time, oldest first; without a start the newest."""
-        return self._registry.conditionals_of(key, symbol, start_us, end_us, limit)
-
-    def positions(self, key: str, symbol: str | None = None) -> list[Position]:
-        """Every leg of the account that was ever used, flat ones included."""
-        legs = self._matcher.account(key).positions.values()
-        return [leg for leg in legs if symbol is None or leg.symbol == symbol]
-
-    def unrealized(self, position: Position) -> Decimal:
-        """The position's result at its mark, without fees."""
-        return self._ledger.unrealized(position)
-
-    def available(self, key: str) -> Decimal:
-        """Equity that no open position uses as initial margin."""
-        return self._ledger.available(self._matcher.account(key))
-
-    def liquidation_price(self, position: Position) -> Decimal:
-        """Mark at which the position is liquidated; zero where no price does it."""
-        return self._ledger.liquidation_price(position)
-
-    def fills(
-        self,
-        key: str,
-        symbol: str | None = None,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        from_id: int | None = None,
-        *,
-        limit: int = QUERY_LIMIT,
-    ) -> list[Fill]:
-        """Executions, oldest first; with neither start nor first id the newest ones."""
-        found = [
-            fill
-            for fill in self._ledger.fills[key]
-            if (symbol is None or fill.symbol == symbol)
-            and (start_us is None or fill.time_us >= start_us)
-            and (end_us is None or fill.time_us <= end_us)
-            and (from_id is None or fill.trade_id >= from_id)
-        ]
-        return found[-limit:] if start_us is None and from_id is None else found[:limit]
-
-    def income(
-        self,
-        key: str,
-        symbol: str | None = None,
-        kind: str | None = None,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        *,
-        limit: int = INCOME_LIMIT,
-    ) -> list[Income]:
-        """Lines of the ledger, oldest first; without a start the newest ones."""
-        found = [
-            income
-            for income in self._ledger.incomes[key]
-            if (symbol is None or income.symbol == symbol)
-            and (kind is None or income.kind == kind)
-            and (start_us is None or income.time_us >= start_us)
-            and (end_us is None or income.time_us <= end_us)
-        ]
-        return found[-limit:] if start_us is None else found[:limit]
-
-    def klines(
-        self,
-        symbol: str,
-        interval: str,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        limit: int = QUERY_LIMIT,
-        *,
-        source: Literal["last", "mark"] = "last",
-    ) -> list[Kline]:
-        """Candles since the data began, the open one last; minutes without a print are missing."""
-        state = self._matcher.state(symbol)
-        candles = state.candles if source == "last" else state.mark_candles
-        return candles.query(interval, start_us, end_us, limit)
-
-    def trades(
-        self,
-        symbol: str,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        from_id: int | None = None,
-        limit: int = QUERY_LIMIT,
-    ) -> list[TradePrinted]:
-        """Prints so far, oldest first; with neither start nor first id the newest ones."""
-        return self._matcher.state(symbol).recall(start_us, end_us, from_id, limit)
-
-    def has_price(self, symbol: str) -> bool:
-        """Whether the market has printed yet."""
-        return self._matcher.state(symbol).price is not None
-
-    def last(self, symbol: str) -> Decimal:
-        """Last traded price; raises Rejection(NO_PRICE) before the first print."""
-        return self._matcher.state(symbol).last
-
-    def mark(self, symbol: str) -> Decimal:
-        """Mark price in force now; raises Rejection(NO_PRICE) before the first print."""
-        return self._matcher.state(symbol).mark(self.now_us)
-
-    def index(self, symbol: str) -> Decimal:
-        """Index price. The paper exchange has one market a symbol, so it is the mark."""
-        return self.mark(symbol)
-
-    def book(self, symbol: str) -> Book:
-        """Best bid and ask now; raises Rejection(NO_PRICE) before the first print."""
-        return self._matcher.state(symbol).book
-
-    def funding_rate(self, symbol: str) -> Decimal:
-        """Fraction of notional of the next settlement (of the last one, where recorded)."""
-        return self._matcher.state(symbol).funding_rate
-
-    def next_funding_us(self, symbol: str) -> int:
-        """When the market settles funding next."""
-        return self._matcher.state(symbol).next_funding_us(self.now_us)
+        if symbol is None:
+            account.hedge = hedge
+            account.hedge_symbols.clear()
+        else:
+            account.hedge_symbols[symbol] = hedge
 
     # --- Control --------------------------------------------------------------------------------
-
-    def open_position(
-        self,
-        key: str,
-        symbol: str,
-        side: Literal["long", "short"],
-        quantity: Decimal | None = None,
-        tag: str = "",
-    ) -> Fill:
-        """The user opens, or adds to, a position at market; by default `notional` of it."""
-        state = self._matcher.state(symbol)
-        if quantity is None:
-            quantity = state.snap_quantity(self.settings.notional / state.last)
-        hedge = self._matcher.account(key).hedge
-        return self._user_order(
-            key,
-            OrderRequest(
-                symbol=symbol,
-                side="BUY" if side == "long" else "SELL",
-                type="MARKET",
-                position_side=("LONG" if side == "long" else "SHORT") if hedge else "BOTH",
-                quantity=quantity,
-                client_id=self._user_id(tag),
-            ),
-        )
-
-    def close_position(
-        self, key: str, symbol: str, position_side: str = "BOTH", tag: str = ""
-    ) -> Fill:
-        """The user closes a position at market; raises Rejection(REDUCE_ONLY) when flat."""
-        position = position_of((key, symbol, position_side), self.accounts)
-        if not position.amount:
-            raise Rejection(RejectKind.REDUCE_ONLY, "ReduceOnly Order is rejected.")
-        return self._user_order(
-            key,
-            OrderRequest(
-                symbol=symbol,
-                side="SELL" if position.amount > 0 else "BUY",
-                type="MARKET",
-                position_side=position_side,
-                quantity=abs(position.amount),
-                reduce_only=position_side == "BOTH",
-                client_id=self._user_id(tag),
-            ),
-        )
 
     def print_price(self, symbol: str, price: Decimal, book: bool = True) -> None:
         """Print a trade now, on the nearest tick; without `book` it is a stray print.
@@ -387,7 +276,7 @@ class World:
         conditional = self._registry.conditionals.get(algo_id)
         if conditional is None or conditional.status != "NEW":
             raise Rejection(RejectKind.ORDER_NOT_FOUND, "Order does not exist.")
-        self._matcher.end_conditional(conditional, "CANCELED")
+        self._matcher.end_conditional(conditional, "CANCELED", "exchange")
         self._show_oracle()
 
     def set_attended(self, attended: bool) -> None:
@@ -420,16 +309,29 @@ class World:
     def _is_guards(self, client_id: str) -> bool:
         return bool(client_id) and client_id.startswith(self.settings.guard_prefix)
 
-    def _user_id(self, tag: str) -> str:
-        self._user_orders += 1
-        return f"user-{tag or self._user_orders}"
+    def _is_foreign(self, conditional: Conditional) -> bool:
+        """Whether an order is not the guard's; position stops have no name to go by."""
+        if conditional.slot:
+            return conditional.author == USER
+        return not self._is_guards(conditional.client_id)
 
-    def _user_order(self, key: str, request: OrderRequest) -> Fill:
-        self._matcher.place(key, request)
-        self._show_oracle()
-        return self._ledger.fills[key][-1]
+    def _watch(self, conditional: Conditional) -> None:
+        if conditional.watched == "mark":
+            self._pricing.watch_mark(self._matcher.state(conditional.symbol))
 
-    def _show_oracle(self) -> None:
+    def _cancel_conditional(
+        self, key: str, algo_id: int | None, client_id: str | None, *, author: str
+    ) -> Conditional:
+        foreign = self._is_foreign(self._registry.conditional(key, algo_id, client_id))
+        conditional = self._conditionals.cancel(key, algo_id, client_id)
+        conditional.author = author
+        if foreign:
+            self.foreign_ends[key, USER if author == USER else "request"] += 1
+        self._show_oracle(author)
+        return conditional
+
+    def _show_oracle(self, author: str = CLIENT) -> None:
+        """Let the oracle see what changed, and whether it was a person who changed it."""
         touched = self._matcher.touched
         if not touched:
             return
@@ -440,9 +342,10 @@ class World:
                 leg,
                 position_of(leg, self.accounts),
                 self._registry,
+                self.markets[leg[1]],
                 self.settings.guard_prefix,
             )
-            self.oracle.observe(leg, view, self.now_us)
+            self.oracle.observe(leg, view, self.now_us, by_user=author == USER)
 
 
 def _open_account(settings: WorldSettings, name: str) -> Account:

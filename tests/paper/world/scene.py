@@ -13,6 +13,7 @@ from trailstop.paper.model import (
     Order,
     OrderRequest,
     Position,
+    PositionStopRequest,
 )
 from trailstop.paper.oracle import Clocks
 from trailstop.paper.prices.bars import Bar, bar_prints
@@ -127,6 +128,15 @@ class Scene:
             "close_position": quantity is None,
         }
         return self.world.place_conditional(self.key, ConditionalRequest(**(values | more)))
+
+    def stops(self, author: str = "client", **wish: Any) -> tuple[Conditional, ...]:
+        """Set the position's own stops; numbers become decimals."""
+        values = {
+            name: D(value) if isinstance(value, int | float) else value
+            for name, value in wish.items()
+        }
+        request = PositionStopRequest(**({"symbol": SYMBOL} | values))
+        return self.world.set_position_stops(self.key, request, author)
 
     def status(self, conditional: Conditional) -> str:
         return self.world.conditional(self.key, conditional.algo_id).status

@@ -68,7 +68,8 @@ OLD_ROUTE = ApiError(
 CLIENT_ID_FORM = ApiError(
     -4015, "Client order id is not valid. Client order id length should be less than 36 chars."
 )
-BAD_REDUCE_ONLY = ApiError(-4062, "Invalid or improper reduceOnly value.")
+# What the exchange says to any reduceOnly in hedge mode (ccxt issue 8304).
+BAD_REDUCE_ONLY = ApiError(-1106, "Parameter 'reduceonly' sent when not required.")
 SAME_MARGIN_TYPE = ApiError(-4046, "No need to change margin type.")
 ISOLATED_NOT_SERVED = ApiError(
     -4047, "Margin type cannot be changed: this exchange knows cross margin only."
@@ -141,6 +142,12 @@ REJECTIONS: dict[RejectKind, tuple[int, str | None]] = {
         -4068,
         "Position side cannot be changed if there exists position.",
     ),
+    RejectKind.NOT_MODIFIED: (-5027, "No need to modify the order."),
+    RejectKind.BAND_CAP: (-4210, "Stop price is higher than price multiplier cap."),
+    RejectKind.BAND_FLOOR: (-4211, "Stop price is lower than price multiplier floor."),
+    RejectKind.MARKET_HALTED: (-1122, "Invalid symbol status."),
+    RejectKind.MARKET_REDUCE_ONLY: (-4140, "Invalid symbol status for opening position."),
+    RejectKind.MARKET_CLOSED: (-4141, "Symbol is closed."),
     RejectKind.NO_PRICE: (-1001, "Internal error; no price has been printed yet."),
 }
 

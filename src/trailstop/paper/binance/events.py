@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from trailstop.paper.binance.spelling import (
     plain,
 )
 from trailstop.paper.binance.wire_account import unrealized
-from trailstop.paper.binance.wire_market import depth_levels
+from trailstop.paper.binance.wire_market import DELIVERY_MS, ONBOARD_MS, STATUSES, depth_levels
 from trailstop.paper.facts import (
     AccountChanged,
     BookMoved,
@@ -98,6 +99,20 @@ def mark_price(
         "r": money(funding_rate),
         "T": ms(next_funding_us),
         "st": USD_MARGINED,
+    }
+
+
+def contract_info(market: Market, now_ms: int) -> Event:
+    """Page "Contract Info Stream"."""
+    return {
+        "e": "contractInfo",
+        "E": now_ms,
+        "s": market.symbol,
+        "ps": market.symbol,
+        "ct": "PERPETUAL",
+        "dt": DELIVERY_MS,
+        "ot": ONBOARD_MS,
+        "cs": STATUSES.get(market.status, market.status),
     }
 
 
@@ -236,13 +251,15 @@ def trade_lite(fact: OrderChanged) -> Event:
     }
 
 
-def account_update(fact: AccountChanged, marks: dict[str, Decimal]) -> Event:
-    """Page "Event: Balance and Position Update"."""
+def account_update(
+    fact: AccountChanged, rows: Sequence[Position], marks: dict[str, Decimal], change: Decimal
+) -> Event:
+    """Page "Event: Balance and Position Update"; `change` of the wallet besides trading."""
     wallet = money(fact.wallet)
     content: Event = {
         "m": fact.reason,
-        "B": [{"a": ASSET, "wb": wallet, "cw": wallet, "bc": "0"}],
-        "P": [_changed_position(row, marks[row.symbol]) for row in fact.positions],
+        "B": [{"a": ASSET, "wb": wallet, "cw": wallet, "bc": money(change)}],
+        "P": [_changed_position(row, marks[row.symbol]) for row in rows],
     }
     if fact.reason == "FUNDING_FEE" and fact.positions:
         content["S"] = fact.positions[0].symbol

@@ -45,7 +45,8 @@ def server_time(call: Call) -> Any:
 
 def exchange_info(call: Call) -> Any:
     """Page "Exchange Information"."""
-    return wire.exchange_info(list(call.world.markets.values()), call.limits, call.now_ms)
+    markets, band = list(call.world.markets.values()), call.world.settings.trigger_band
+    return wire.exchange_info(markets, call.limits, band, call.now_ms)
 
 
 def premium_index(call: Call) -> Any:

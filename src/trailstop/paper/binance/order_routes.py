@@ -101,6 +101,25 @@ def _each(call: Call, values: dict[str, str], serve: Any) -> Any:
         return {"code": refused.code, "msg": refused.text}
 
 
+def modify(call: Call) -> Any:
+    """Page "Modify Order": a resting limit order, in place; both numbers are mandatory."""
+    params = call.params
+    symbol = call.symbol()
+    params.side()
+    params.required("quantity")
+    params.required("price")
+    order_id, client_id = _ids(call)
+    order = call.world.amend_order(
+        call.key,
+        symbol,
+        order_id,
+        client_id,
+        quantity=params.decimal("quantity"),
+        price=params.decimal("price"),
+    )
+    return wire.placed_order(order)
+
+
 def cancel(call: Call) -> Any:
     """Page "Cancel Order"."""
     symbol = call.symbol()
@@ -184,6 +203,7 @@ def _signed(method: str, path: str, weight: Any, serve: Any, orders: int = 0) ->
 
 ROUTES = (
     _signed("POST", "/fapi/v1/order", 0, place, orders=1),
+    _signed("PUT", "/fapi/v1/order", 0, modify, orders=1),
     _signed("DELETE", "/fapi/v1/order", 1, cancel),
     _signed("GET", "/fapi/v1/order", 1, query),
     _signed("GET", "/fapi/v1/openOrder", 1, query_open),

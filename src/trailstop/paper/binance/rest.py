@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Any
 
@@ -34,6 +33,7 @@ from trailstop.paper.exchange import Exchange
 from trailstop.paper.faults import Asked, Fault
 from trailstop.paper.model import Account, Rejection
 from trailstop.paper.serving import Conditions
+from trailstop.paper.travel import Lost, Road, lose, takes_effect
 
 OK = 200
 FORBIDDEN = 403
@@ -41,8 +41,6 @@ REQUEST_TIMEOUT = 408
 INTERNAL_ERROR = 500
 UNAVAILABLE = 503
 MS_PER_SECOND = 1_000
-US_PER_MS = 1_000
-US_PER_SECOND = 1_000_000
 KEY_HEADER = "X-MBX-APIKEY"
 WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 CLIENT_ID_NAMES = ("newClientOrderId", "clientAlgoId", "origClientOrderId")
@@ -84,7 +82,6 @@ FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
     "banned": (TEAPOT_BANNED, {"code": -1003, "msg": "Way too many requests; IP banned."}),
     "forbidden": (FORBIDDEN, "<html><body>403 Forbidden</body></html>"),
 }
-MAY_EXECUTE = ("unknown", "internal", "timeout")
 
 
 class _Sent(Struct, frozen=True):
@@ -108,10 +105,8 @@ class Rest:
         listen_keys: ListenKeys,
     ) -> None:
         self._exchange = exchange
-        self._latency = conditions.latency
+        self._road = Road(exchange, conditions)
         self._limits = limits
-        self._faults = conditions.faults
-        self._holds = conditions.holds
         self._listen_keys = listen_keys
         self._addresses: dict[str, AddressLimit] = {}
         self._orders: dict[str, OrderLimit] = {}
@@ -134,24 +129,13 @@ class Rest:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one request: travel, effect, travel, with the faults and holds that hit it."""
         sent = await self._read(request)
-        asked = sent.asked
-        self.served[f"{asked.method} {asked.path}"] += 1
-        loop = self._exchange.loop
-        fault = self._faults.for_request(asked, loop.now_us)
-        one_way_us = self._latency.one_way_us(
-            f"{asked.method} {asked.path}", asked.account_name, asked.symbol, loop.now_us
-        )
-        if fault is not None and fault.kind == "delay":
-            one_way_us += fault.delay_ms * US_PER_MS
-        await self._holds.at("effect", asked, self._exchange.now_ms)
-        if fault is not None and fault.kind == "lost_request":
-            return await _lose(request, fault)
-        await _travel(one_way_us)
-        status, content, headers = self._effect(sent, fault)
-        await self._holds.at("answer", asked, self._exchange.now_ms)
-        if fault is not None and fault.kind == "lost_answer":
-            return await _lose(request, fault)
-        await _travel(one_way_us)
+        self.served[f"{sent.asked.method} {sent.asked.path}"] += 1
+        try:
+            status, content, headers = await self._road.carry(
+                sent.asked, lambda fault: self._effect(sent, fault)
+            )
+        except Lost as lost:
+            return await lose(request, lost.fault)
         if isinstance(content, str):
             return web.Response(text=content, status=status, content_type="text/html")
         return web.Response(
@@ -183,11 +167,10 @@ class Rest:
         """What the request does, at this moment, and what is answered to it."""
         address = self._address(sent.remote)
         now_ms = self._exchange.now_ms
-        refused = fault is not None and fault.kind in FAULT_ANSWERS
         answer: Answer | None = None
-        if not refused or (fault is not None and fault.executed and fault.kind in MAY_EXECUTE):
+        if takes_effect(fault):
             answer = self._serve(sent, address)
-        if refused and fault is not None:
+        if fault is not None:
             status, content = FAULT_ANSWERS[fault.kind]
             headers = {}
             if fault.kind in {"too_many_requests", "banned"}:
@@ -195,7 +178,7 @@ class Rest:
             if fault.kind == "banned":
                 address.ban(now_ms, fault.retry_after_s * MS_PER_SECOND)
             answer = (status, content, headers)
-        assert answer is not None
+        assert answer is not None, "a request without a fault takes effect"
         answer[2][WEIGHT_HEADER] = str(address.used(now_ms))
         return answer
 
@@ -246,19 +229,3 @@ def _refusal(error: ApiError, headers: dict[str, str]) -> Answer:
     # Refusals without a variable part are raised again and again; their trace would grow.
     error.__traceback__ = None
     return error.status, {"code": error.code, "msg": error.text}, headers | error.headers
-
-
-async def _travel(one_way_us: int) -> None:
-    if one_way_us > 0:
-        await asyncio.sleep(one_way_us / US_PER_SECOND)
-
-
-async def _lose(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
-    """Leave the caller without an answer: by cutting the connection, or by saying nothing."""
-    transport = request.transport
-    if fault.cut and transport is not None:
-        transport.abort()
-        return web.Response()
-    # The server cancels this wait when it closes; a caller who gives up needs no answer.
-    await asyncio.get_running_loop().create_future()
-    return web.Response()

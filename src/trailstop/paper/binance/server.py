@@ -8,12 +8,10 @@ from trailstop.paper.binance.limits import LimitSettings
 from trailstop.paper.binance.rest import Rest
 from trailstop.paper.binance.streams import Streams
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.model import Conditional
 from trailstop.paper.serving import SHUTDOWN_S, Conditions, start_site
 
 KEEP_ALIVE_S = 3600.0 * 24
 """Idle connections live this long in virtual time, so that clients end them, not the server."""
-REJECTED_AT_TRIGGER = "Reduce Only reject"
 UPGRADE = "Upgrade"
 
 
@@ -27,10 +25,8 @@ class BinanceServer:
         limits: LimitSettings,
     ) -> None:
         self.exchange = exchange
-        self.faults = conditions.faults
         self.streams = Streams(exchange, conditions.faults)
         self.rest = Rest(exchange, conditions, limits, self.streams.listen_keys)
-        exchange.world.reject_at_trigger = self._reject_at_trigger
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=SHUTDOWN_S)
 
@@ -47,8 +43,3 @@ class BinanceServer:
         if UPGRADE in request.headers:
             return await self.streams.serve(request)
         return await self.rest.handle(request)
-
-    def _reject_at_trigger(self, row: Conditional) -> str | None:
-        now_us = self.exchange.loop.now_us
-        hit = self.faults.for_trigger(row.account, row.symbol, row.client_id, now_us)
-        return REJECTED_AT_TRIGGER if hit else None

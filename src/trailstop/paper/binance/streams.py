@@ -21,7 +21,7 @@ from trailstop.paper.binance.market_routes import INTERVALS
 from trailstop.paper.binance.sockets import POLICY_VIOLATION, Socket, answer, refusal
 from trailstop.paper.binance.user_events import UserEvents
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.facts import BookMoved, Fact, KlineMoved, TradePrinted
+from trailstop.paper.facts import BookMoved, Fact, KlineMoved, MarketChanged, TradePrinted
 from trailstop.paper.faults import Faults
 
 GROUPS = ("public", "market", "private")
@@ -177,6 +177,8 @@ class Streams:
                     self._book(fact)
                 case KlineMoved():
                     self._kline(fact)
+                case MarketChanged():
+                    self._contract(fact.symbol)
         for account, event in self._user_events.of(facts):
             self._tell_user(account, event)
 
@@ -193,6 +195,10 @@ class Streams:
                         fact, market, levels
                     ),
                 )
+
+    def _contract(self, symbol: str) -> None:
+        market, now_ms = self._exchange.world.markets[symbol], self._exchange.now_ms
+        self.push("!contractInfo", lambda: events.contract_info(market, now_ms))
 
     def _kline(self, fact: KlineMoved) -> None:
         name = fact.symbol.lower()

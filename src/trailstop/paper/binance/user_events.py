@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from trailstop.paper.binance import events
+from trailstop.paper.binance.account_routes import HEDGE_SIDES
 from trailstop.paper.binance.listenkeys import ListenKeys
 from trailstop.paper.chance import chance
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.facts import AccountChanged, ConditionalChanged, Fact, OrderChanged
+from trailstop.paper.model import ZERO, Position
 
+FUNDING = "FUNDING_FEE"
+LEDGER_KINDS = {FUNDING: FUNDING, "WITHDRAW": "TRANSFER"}
+"""Reasons of an account event that move money besides trading, and their lines in the ledger."""
 ALGO_FIRST_BELOW = 1 / 3
 ALGO_LAST_BELOW = 2 / 3
 
@@ -24,6 +30,7 @@ class UserEvents:
     def __init__(self, exchange: Exchange, listen_keys: ListenKeys) -> None:
         self._exchange = exchange
         self._listen_keys = listen_keys
+        self._settled: tuple[str, str | None, int] | None = None
 
     def of(self, facts: Sequence[Fact]) -> Iterator[tuple[str, events.Event]]:
         """Account and event, in the order in which they are sent."""
@@ -68,6 +75,48 @@ class UserEvents:
                     yield events.trade_lite(fact)
                 yield events.order_update(fact)
             case AccountChanged():
-                world = self._exchange.world
-                marks = {row.symbol: world.mark(row.symbol) for row in fact.positions}
-                yield events.account_update(fact, marks)
+                if fact.reason != FUNDING or self._told_first(fact):
+                    yield self._account_update(fact)
+
+    def _told_first(self, fact: AccountChanged) -> bool:
+        """Whether this is the first fact of a settlement; one event tells that of both legs."""
+        last, self._settled = self._settled, (fact.account, _symbol(fact), fact.time_us)
+        return last != self._settled
+
+    def _account_update(self, fact: AccountChanged) -> events.Event:
+        world = self._exchange.world
+        rows = fact.positions
+        if fact.reason == FUNDING:
+            # All margin is crossed here, and funding of a crossed position lists none.
+            rows = ()
+        elif world.accounts[fact.account].hedge:
+            rows = tuple(leg for row in rows for leg in self._legs(row))
+        marks = {row.symbol: world.mark(row.symbol) for row in rows}
+        return events.account_update(fact, rows, marks, self._change(fact))
+
+    def _change(self, fact: AccountChanged) -> Decimal:
+        """What went in or out of the wallet, results and commissions left out."""
+        kind = LEDGER_KINDS.get(fact.reason)
+        if kind is None:
+            return ZERO
+        lines = self._exchange.world.income(
+            fact.account, None, kind, start_us=fact.time_us, end_us=fact.time_us
+        )
+        symbol = _symbol(fact)
+        return sum((line.amount for line in lines if symbol in {None, line.symbol}), ZERO)
+
+    def _legs(self, changed: Position) -> list[Position]:
+        """All rows of a symbol in hedge mode: what changed, the other leg, an empty BOTH."""
+        known = {
+            row.position_side: row
+            for row in self._exchange.world.positions(changed.account, changed.symbol)
+        } | {changed.position_side: changed}
+        return [
+            known.get(side)
+            or Position(account=changed.account, symbol=changed.symbol, position_side=side)
+            for side in HEDGE_SIDES
+        ]
+
+
+def _symbol(fact: AccountChanged) -> str | None:
+    return fact.positions[0].symbol if fact.positions else None

@@ -8,9 +8,12 @@ from typing import Any
 from trailstop.paper.binance.limits import LimitSettings
 from trailstop.paper.binance.spelling import ASSET, money, ms, plain
 from trailstop.paper.facts import TradePrinted
-from trailstop.paper.model import ZERO, Book, Kline, Market
+from trailstop.paper.model import CLOSED, HALTED, ZERO, Book, Kline, Market
 
 PERCENT_BAND = Decimal("0.05")
+"""Where the world's settings set no other."""
+STATUSES = {HALTED: "HALT", CLOSED: "CLOSE"}
+"""The exchange's words for a market's status, where they differ from ours."""
 MAX_OPEN_ORDERS = 200
 ONBOARD_MS = 1_569_398_400_000
 DELIVERY_MS = 4_133_404_800_000
@@ -20,8 +23,10 @@ PRICE_RANGE = 1_000_000
 Row = dict[str, Any]
 
 
-def exchange_info(markets: list[Market], limits: LimitSettings, now_ms: int) -> Row:
-    """Page "Exchange Information"."""
+def exchange_info(
+    markets: list[Market], limits: LimitSettings, band: Decimal | None, now_ms: int
+) -> Row:
+    """Page "Exchange Information"; `band` is how far from the mark a price may lie."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
@@ -33,7 +38,7 @@ def exchange_info(markets: list[Market], limits: LimitSettings, now_ms: int) -> 
         ],
         "exchangeFilters": [],
         "assets": [{"asset": ASSET, "marginAvailable": True, "autoAssetExchange": "-10000"}],
-        "symbols": [_symbol(market) for market in markets],
+        "symbols": [_symbol(market, band or PERCENT_BAND) for market in markets],
     }
 
 
@@ -49,7 +54,7 @@ def _rate_limit(kind: str, interval: str, number: int, limit: int) -> Row:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-def _symbol(market: Market) -> Row:
+def _symbol(market: Market, band: Decimal) -> Row:
     tick, step = market.tick_size, market.step_size
     return {
         "symbol": market.symbol,
@@ -57,7 +62,7 @@ def _symbol(market: Market) -> Row:
         "contractType": "PERPETUAL",
         "deliveryDate": DELIVERY_MS,
         "onboardDate": ONBOARD_MS,
-        "status": market.status,
+        "status": STATUSES.get(market.status, market.status),
         "maintMarginPercent": plain(market.maintenance_rate * 100),
         "requiredMarginPercent": "5.0000",
         "baseAsset": market.base,
@@ -96,8 +101,8 @@ def _symbol(market: Market) -> Row:
             {"filterType": "MIN_NOTIONAL", "notional": plain(market.min_notional)},
             {
                 "filterType": "PERCENT_PRICE",
-                "multiplierUp": plain(1 + PERCENT_BAND),
-                "multiplierDown": plain(1 - PERCENT_BAND),
+                "multiplierUp": plain(1 + band),
+                "multiplierDown": plain(1 - band),
                 "multiplierDecimal": "4",
             },
             {"filterType": "POSITION_RISK_CONTROL", "positionControlSide": "NONE"},

@@ -1,0 +1,1 @@
+"""The Bybit V5 dialect of the paper exchange, category linear."""

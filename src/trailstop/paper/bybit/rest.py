@@ -1,0 +1,200 @@
+"""The REST side: requests in, the world's answers out, spelled as this exchange spells them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from trailstop.paper.bybit import (
+    account_routes,
+    history_routes,
+    market_routes,
+    orders,
+    position_routes,
+)
+from trailstop.paper.bybit.auth import KEY_HEADER, check_request
+from trailstop.paper.bybit.desk import Desk
+from trailstop.paper.bybit.errors import FORBIDDEN, NOT_FOUND, OK, ApiError, from_rejection
+from trailstop.paper.bybit.limits import MS_PER_SECOND, AddressLimit, over
+from trailstop.paper.bybit.params import Params
+from trailstop.paper.bybit.routes import Answer, Call, Route
+from trailstop.paper.exchange import Exchange
+from trailstop.paper.faults import Asked, Fault
+from trailstop.paper.model import Rejection
+from trailstop.paper.serving import Conditions
+from trailstop.paper.travel import Lost, Road, lose, takes_effect
+
+GATEWAY_TIMEOUT = 504
+UNAVAILABLE = 503
+TOO_FREQUENT = "access too frequent"
+
+Reply = tuple[int, Any, dict[str, str]]
+"""HTTP status, content (a text is sent as a page of HTML), further headers."""
+
+# Page "Error Codes", sections "HTTP Code" and "UTA & Classic account".
+FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
+    "unknown": (OK, (10016, "Server error.")),
+    "unavailable": (UNAVAILABLE, "<html><body>503 Service Temporarily Unavailable</body></html>"),
+    "overloaded": (OK, (10429, "System level frequency protection")),
+    "internal": (OK, (10000, "Server Timeout")),
+    "timeout": (GATEWAY_TIMEOUT, "<html><body>504 Gateway Time-out</body></html>"),
+    "banned": (FORBIDDEN, f"<html><body>403 {TOO_FREQUENT}</body></html>"),
+    "forbidden": (FORBIDDEN, "<html><body>403 Forbidden</body></html>"),
+}
+
+
+class _Sent(Struct, frozen=True):
+    """A request as it was sent."""
+
+    asked: Asked
+    headers: Mapping[str, str]
+    query: str
+    body: bytes
+    remote: str
+
+
+class Rest:
+    """Serves the endpoints over one world."""
+
+    def __init__(self, exchange: Exchange, conditions: Conditions, desk: Desk) -> None:
+        self._exchange = exchange
+        self._desk = desk
+        self._road = Road(exchange, conditions)
+        self._addresses: dict[str, AddressLimit] = {}
+        self.served: Counter[str] = Counter()
+        """Requests by method and path, as they arrived."""
+        self._routes: dict[tuple[str, str], Route] = {
+            (route.method, route.path): route
+            for routes in (
+                market_routes.ROUTES,
+                account_routes.ROUTES,
+                position_routes.ROUTES,
+                history_routes.ROUTES,
+                orders.ROUTES,
+            )
+            for route in routes
+        }
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve one request: travel, effect, travel, with the faults and holds that hit it."""
+        sent = await self._read(request)
+        self.served[f"{sent.asked.method} {sent.asked.path}"] += 1
+        try:
+            status, content, headers = await self._road.carry(
+                sent.asked, lambda fault: self._effect(sent, fault)
+            )
+        except Lost as lost:
+            return await lose(request, lost.fault)
+        if isinstance(content, str):
+            return web.Response(text=content, status=status, content_type="text/html")
+        return web.Response(
+            body=msgspec.json.encode(content),
+            status=status,
+            headers=headers,
+            content_type="application/json",
+        )
+
+    async def _read(self, request: web.BaseRequest) -> _Sent:
+        path, _, query = request.raw_path.partition("?")
+        body = await request.read() if request.body_exists else b""
+        try:
+            params = _params(request.method, query, body)
+        except ApiError:
+            # It is refused in its turn; faults and holds see a request without parameters.
+            params = Params({})
+        key = request.headers.get(KEY_HEADER, "")
+        account = self._exchange.world.accounts.get(key)
+        asked = Asked(
+            method=request.method,
+            path=path,
+            account=key,
+            account_name=account.name if account is not None else "",
+            symbol=params.values.get("symbol", ""),
+            client_id=params.values.get("orderLinkId", ""),
+            params=params.values,
+        )
+        return _Sent(asked, request.headers, query, body, request.remote or "")
+
+    def _effect(self, sent: _Sent, fault: Fault | None) -> Reply:
+        """What the request does, at this moment, and what is answered to it."""
+        address = self._address(sent.remote)
+        reply: Reply | None = None
+        if takes_effect(fault):
+            reply = self._serve(sent, address)
+        if fault is not None:
+            reply = self._fault_answer(fault, address)
+        assert reply is not None, "a request without a fault takes effect"
+        return reply
+
+    def _fault_answer(self, fault: Fault, address: AddressLimit) -> Reply:
+        now_ms = self._exchange.now_ms
+        wait_ms = fault.retry_after_s * MS_PER_SECOND
+        if fault.kind == "too_many_requests":
+            return self._refusal(over(self._desk.limits.orders, now_ms + wait_ms))
+        if fault.kind == "banned":
+            address.ban(now_ms, wait_ms)
+        status, content = FAULT_ANSWERS[fault.kind]
+        if isinstance(content, str):
+            return status, content, {}
+        return self._refusal(ApiError(*content))
+
+    def _serve(self, sent: _Sent, address: AddressLimit) -> Reply:
+        asked = sent.asked
+        headers: dict[str, str] = {}
+        now_ms = self._exchange.now_ms
+        try:
+            address.take(now_ms)
+            route = self._routes.get((asked.method, asked.path))
+            if route is None:
+                return NOT_FOUND, "<html><body>404 page not found</body></html>", {}
+            world = self._exchange.sync()
+            call = Call(world, Params({}), self._desk)
+            if route.most is not None:
+                payload = sent.query if asked.method == "GET" else sent.body.decode()
+                call.caller = check_request(world.accounts, sent.headers, payload, now_ms)
+            call.params = _params(asked.method, sent.query, sent.body)
+            if route.most is not None:
+                most = route.most(self._desk.limits)
+                count = route.counts(call.params)
+                headers = self._desk.calls.take(
+                    call.key, route.limited_as or route.path, most, now_ms, count
+                )
+            answer = route.serve(call)
+        except ApiError as error:
+            return self._refusal(error, headers)
+        except Rejection as rejection:
+            return self._refusal(from_rejection(rejection), headers)
+        finally:
+            self._exchange.tell()
+        return OK, self._envelope(answer), headers
+
+    def _address(self, remote: str) -> AddressLimit:
+        if remote not in self._addresses:
+            self._addresses[remote] = AddressLimit(self._desk.limits)
+        return self._addresses[remote]
+
+    def _envelope(self, answer: Answer, ret_code: int = 0) -> dict[str, Any]:
+        return {
+            "retCode": ret_code,
+            "retMsg": answer.text,
+            "result": answer.result,
+            "retExtInfo": answer.notes or {},
+            "time": self._exchange.now_ms,
+        }
+
+    def _refusal(self, error: ApiError, headers: dict[str, str] | None = None) -> Reply:
+        # Refusals without a variable part are raised again and again; their trace would grow.
+        error.__traceback__ = None
+        if error.status == FORBIDDEN:
+            return FORBIDDEN, f"<html><body>403 {error.text}</body></html>", {}
+        content = self._envelope(Answer({}, None, error.text), error.ret_code)
+        return error.status, content, (headers or {}) | error.headers
+
+
+def _params(method: str, query: str, body: bytes) -> Params:
+    return Params.of_query(query) if method == "GET" else Params.of_body(body)

@@ -1,0 +1,85 @@
+"""The way of a request to the exchange and back, in any dialect: latency, faults and holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from aiohttp import web
+
+from trailstop.paper.exchange import Exchange
+from trailstop.paper.faults import Asked, Fault, RequestFaultKind
+from trailstop.paper.serving import Conditions
+
+US_PER_MS = 1_000
+US_PER_SECOND = 1_000_000
+TRAVELLING: tuple[RequestFaultKind, ...] = ("lost_request", "lost_answer", "delay")
+"""Faults of the way itself; every other one is an answer of the exchange."""
+MAY_EXECUTE: tuple[RequestFaultKind, ...] = ("unknown", "internal", "timeout")
+"""Answers that leave open whether the request took effect; the fault's `executed` says it."""
+
+T = TypeVar("T")
+
+
+class Lost(Exception):
+    """The caller gets no answer, in the manner of `fault`."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
+class Road:
+    """Carries requests: travel, hold, effect, hold, travel, with the fault that hits them."""
+
+    def __init__(self, exchange: Exchange, conditions: Conditions) -> None:
+        self._exchange = exchange
+        self._latency = conditions.latency
+        self._faults = conditions.faults
+        self._holds = conditions.holds
+
+    async def carry(self, asked: Asked, effect: Callable[[Fault | None], T]) -> T:
+        """Return what `effect` answers at its moment; raises Lost where no answer arrives.
+
+        `effect` is given the fault that the exchange itself answers with, if one does.
+        """
+        loop = self._exchange.loop
+        fault = self._faults.for_request(asked, loop.now_us)
+        one_way_us = self._latency.one_way_us(
+            f"{asked.method} {asked.path}", asked.account_name, asked.symbol, loop.now_us
+        )
+        if fault is not None and fault.kind == "delay":
+            one_way_us += fault.delay_ms * US_PER_MS
+        await self._holds.at("effect", asked, self._exchange.now_ms)
+        if fault is not None and fault.kind == "lost_request":
+            raise Lost(fault)
+        await _travel(one_way_us)
+        answered = fault if fault is not None and fault.kind not in TRAVELLING else None
+        answer = effect(answered)
+        await self._holds.at("answer", asked, self._exchange.now_ms)
+        if fault is not None and fault.kind == "lost_answer":
+            raise Lost(fault)
+        await _travel(one_way_us)
+        return answer
+
+
+def takes_effect(fault: Fault | None) -> bool:
+    """Whether a request that is answered with this fault is executed all the same."""
+    return fault is None or (fault.executed and fault.kind in MAY_EXECUTE)
+
+
+async def lose(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+    """Leave the caller without an answer: by cutting the connection, or by saying nothing."""
+    transport = request.transport
+    if fault.cut and transport is not None:
+        transport.abort()
+        return web.Response()
+    # The server cancels this wait when it closes; a caller who gives up needs no answer.
+    await asyncio.get_running_loop().create_future()
+    return web.Response()
+
+
+async def _travel(one_way_us: int) -> None:
+    if one_way_us > 0:
+        await asyncio.sleep(one_way_us / US_PER_SECOND)
