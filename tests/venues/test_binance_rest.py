@@ -12,7 +12,7 @@ from tests.venues.scripted import CUT, HANG, error, play, play_rest, play_venue
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal
-from trailstop.errors import BadCredentials, ReadFailed, Unreachable, VenueError
+from trailstop.errors import BadCredentials, ReadFailed, Unreachable
 from trailstop.ports import (
     Acknowledged,
     CloseRequest,
@@ -498,14 +498,6 @@ def test_a_refused_key_names_the_variables_to_check():
         scripted.answers["GET /fapi/v1/accountConfig"] = [error(-2015, "Invalid API-key", 401)]
 
     with pytest.raises(BadCredentials, match="BINANCE_API_KEY and BINANCE_API_SECRET"):
-        started(change)
-
-
-def test_hedge_mode_is_refused_in_words():
-    def change(scripted, _):
-        scripted.answers["GET /fapi/v1/accountConfig"] = [{"dualSidePosition": True}]
-
-    with pytest.raises(VenueError, match="hedge mode"):
         started(change)
 
 

@@ -87,7 +87,7 @@ def test_each_kind_of_stream_is_asked_for_on_its_own_path():
     asked = [(command["method"], tuple(command["params"])) for command in scripted.told]
     assert asked[:2] == [
         ("SUBSCRIBE", ("btcusdt@bookTicker",)),
-        ("SUBSCRIBE", ("btcusdt@aggTrade", "btcusdt@markPrice@1s")),
+        ("SUBSCRIBE", ("!contractInfo", "btcusdt@aggTrade", "btcusdt@markPrice@1s")),
     ]
     assert ("UNSUBSCRIBE", ("btcusdt@bookTicker",)) in asked
     assert ("SUBSCRIBE", ("ethusdt@aggTrade", "ethusdt@markPrice@1s")) in asked

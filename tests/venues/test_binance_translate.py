@@ -15,15 +15,18 @@ from trailstop.engine.events import Refusal
 from trailstop.ports import (
     CloseRequest,
     FundingBooked,
+    InstrumentChanged,
     LastPrice,
     MarkPrice,
     OrderState,
+    Origin,
     PositionReport,
     Quote,
     StopRequest,
 )
-from trailstop.venues.binance import codes, feed, orders, translate, wire
+from trailstop.venues.binance import codes, feed, listings, orders, translate, wire
 from trailstop.venues.binance.settings import BinanceSettings
+from trailstop.venues.decoding import Decoder, plain
 
 LEG = Leg("main", "binance", "BTCUSDT")
 SETTINGS = BinanceSettings("main", "k", "s", "http://localhost", "ws://localhost", "ts-")
@@ -45,7 +48,7 @@ def algo(**changes) -> wire.AlgoOrder:
         "reduceOnly": True,
         "createTime": 1750485492076,
     }
-    return wire.Decoder(wire.AlgoOrder)(json.dumps(fields | changes))
+    return Decoder(wire.AlgoOrder)(json.dumps(fields | changes))
 
 
 # --- error codes --------------------------------------------------------------------------
@@ -62,6 +65,14 @@ def algo(**changes) -> wire.AlgoOrder:
         (-1021, Refusal.TRANSIENT, False),
         (-5028, Refusal.TRANSIENT, False),
         (-4045, Refusal.LIMIT, False),
+        (-4131, Refusal.TRANSIENT, False),
+        (-4183, Refusal.BAND, False),
+        (-4184, Refusal.BAND, False),
+        (-4210, Refusal.BAND, False),
+        (-4211, Refusal.BAND, False),
+        (-4016, Refusal.BAND, False),
+        (-4024, Refusal.BAND, False),
+        (-4061, Refusal.OTHER, False),
         (-4130, Refusal.OTHER, True),
         (-1111, Refusal.OTHER, False),
         (-2019, Refusal.OTHER, False),
@@ -96,6 +107,14 @@ def test_a_refusals_code_says_what_to_do(code, reason, overlap):
         pytest.param(
             {"clientAlgoId": "x", "positionSide": "LONG", "reduceOnly": False},
             Role.FOREIGN, Side.LONG, Decimal("0.010"), id="hedge mode reduces by its side",
+        ),
+        pytest.param(
+            {"positionSide": "SHORT", "side": "BUY", "reduceOnly": False},
+            Role.WORKING, Side.SHORT, Decimal("0.010"), id="ours, of a hedged short",
+        ),
+        pytest.param(
+            {"positionSide": "LONG", "closePosition": True, "quantity": None},
+            Role.BACKSTOP, Side.LONG, None, id="whole, without any quantity",
         ),
     ],
 )  # fmt: skip
@@ -169,6 +188,46 @@ def test_an_answer_must_repeat_what_was_sent(changes, text):
     assert found is None if text is None else text in (found or "")
 
 
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        pytest.param({}, None, id="as sent"),
+        pytest.param({"reduceOnly": False}, None, id="the leg says it, not the flag"),
+        pytest.param({"positionSide": "SHORT"}, "position side is SHORT", id="the other leg"),
+        pytest.param({"positionSide": "BOTH"}, "position side is BOTH", id="no leg"),
+        pytest.param({"side": "BUY"}, "side is BUY", id="side swapped"),
+        pytest.param({"closePosition": True}, "not reduce-only", id="another form"),
+    ],
+)
+def test_an_answer_in_hedge_mode_must_name_the_leg(changes, text):
+    leg = Leg("main", "binance", "BTCUSDT", "long")
+    request = StopRequest(
+        leg, Side.LONG, Role.WORKING, Decimal("60000.1"), Decimal("0.01"), "last", "ts-1"
+    )
+    found = orders.wrong_echo(request, algo(**({"positionSide": "LONG"} | changes)))
+    assert found is None if text is None else text in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reduces"),
+    [
+        ({"reduceOnly": True}, True),
+        ({"closePosition": True}, True),
+        ({}, False),
+        ({"positionSide": "LONG"}, True),
+        ({"positionSide": "SHORT", "side": "BUY"}, True),
+        ({"positionSide": "LONG", "side": "BUY"}, False),
+        ({"positionSide": "SHORT"}, False),
+    ],
+)
+def test_which_plain_orders_can_only_reduce(changes, reduces):
+    fields = {
+        "orderId": 1, "clientOrderId": "x", "symbol": "BTCUSDT", "side": "SELL", "status": "NEW",
+    }  # fmt: skip
+    order = Decoder(wire.Order)(json.dumps(fields | changes))
+    assert translate.can_only_reduce(order) is reduces
+
+
 # --- positions ----------------------------------------------------------------------------
 def row(**changes) -> wire.PositionRow:
     fields = {
@@ -179,7 +238,7 @@ def row(**changes) -> wire.PositionRow:
         "liquidationPrice": "64846.9",
         "updateTime": 1722161166529,
     }
-    return wire.Decoder(wire.PositionRow)(json.dumps(fields | changes))
+    return Decoder(wire.PositionRow)(json.dumps(fields | changes))
 
 
 def test_the_amounts_sign_is_the_side():
@@ -216,23 +275,86 @@ def test_a_row_that_makes_no_sense_is_an_error_and_never_flat(changes):
 
 def test_a_row_without_an_amount_cannot_be_decoded():
     with pytest.raises(msgspec.DecodeError):
-        wire.Decoder(wire.PositionRow)('{"symbol":"BTCUSDT","positionSide":"BOTH"}')
+        Decoder(wire.PositionRow)('{"symbol":"BTCUSDT","positionSide":"BOTH"}')
 
 
 # --- instruments, closes ------------------------------------------------------------------
 def test_the_grid_comes_from_the_filters_and_not_from_the_precision():
-    info = wire.Decoder(wire.ExchangeInfo)("""{"symbols":[
+    info = Decoder(wire.ExchangeInfo)("""{"symbols":[
         {"symbol":"BTCUSDT","status":"TRADING","pricePrecision":2,"filters":[
             {"filterType":"PRICE_FILTER","tickSize":"0.10","minPrice":"556.80"},
             {"filterType":"LOT_SIZE","stepSize":"0.001","minQty":"0.001","maxQty":"1000"},
             {"filterType":"MARKET_LOT_SIZE","stepSize":"0.001","minQty":"0.001","maxQty":"120"},
             {"filterType":"MIN_NOTIONAL","notional":"50"}]},
         {"symbol":"ODDUSDT","status":"TRADING","filters":[]}]}""")
-    assert translate.instruments(info) == {
-        "BTCUSDT": Instrument(
+    (listing,) = listings.listings(info).values()
+    assert listing == listings.Listing(
+        Instrument(
             "BTCUSDT", Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), Decimal(120), Decimal(50)
-        )
-    }
+        ),
+        "TRADING",
+    )
+
+
+def listing(tick="0.1", status="TRADING", band=("0.95", "1.05"), largest="120"):
+    grid = Instrument(
+        "BTCUSDT", Decimal(tick), Decimal("0.001"), Decimal("0.001"), Decimal(largest)
+    )
+    return listings.Listing(grid, status, *map(Decimal, band))
+
+
+@pytest.mark.parametrize(
+    ("now", "status", "text"),
+    [
+        (listing(status="HALT"), "halted", "HALT"),
+        (listing(status="BREAK"), "halted", "BREAK"),
+        (listing(status="PENDING_TRADING"), "halted", "PENDING_TRADING"),
+        (listing(status="NEVER_HEARD"), "halted", "NEVER_HEARD"),
+        (listing(status="PRE_SETTLE"), "settling", "PRE_SETTLE"),
+        (listing(status="SETTLING"), "settling", "SETTLING"),
+        (listing(status="DELIVERING"), "settling", "DELIVERING"),
+        (listing(status="CLOSE"), "closed", "CLOSE"),
+        (listing(status="DELIVERED"), "closed", "DELIVERED"),
+        (listing(tick="0.5"), "trading", "tick size 0.1 to 0.5"),
+        (listing(largest="12"), "trading", "largest market order 120 to 12"),
+    ],
+)
+def test_what_has_changed_of_an_instrument_is_told_once(now, status, text):
+    kept, changed = listings.renewed({"BTCUSDT": listing()}, {"BTCUSDT": now})
+    assert changed == [InstrumentChanged("BTCUSDT", now.instrument, status, text)]
+    assert listings.renewed(kept, {"BTCUSDT": now}) == (kept, [])
+
+
+def test_a_symbol_that_leaves_the_exchange_is_closed_and_keeps_its_grid():
+    kept, changed = listings.renewed({"BTCUSDT": listing()}, {})
+    assert [(event.status, event.text) for event in changed] == [("closed", listings.GONE)]
+    assert kept["BTCUSDT"].instrument == listing().instrument
+    assert listings.renewed(kept, {})[1] == []
+
+
+def test_what_is_listed_anew_or_read_first_is_no_change():
+    assert listings.renewed({}, {"BTCUSDT": listing()})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("price", "mark", "above", "nearest"),
+    [
+        pytest.param("90", "100.07", False, "95.1", id="a long's stop comes up"),
+        pytest.param("110", "100.07", True, "105.0", id="a short's stop comes down"),
+        pytest.param("96", "100", False, None, id="inside by now, below"),
+        pytest.param("104", "100", True, None, id="inside by now, above"),
+        pytest.param("90", "0", False, None, id="no mark"),
+        pytest.param("90", "NaN", False, None, id="mark is no number"),
+    ],
+)
+def test_the_nearest_price_in_the_band_is_a_tick_inside(price, mark, above, nearest):
+    found = listings.nearest_in_band(listing(), Decimal(price), Decimal(mark), above=above)
+    assert found == (None if nearest is None else Decimal(nearest))
+
+
+def test_without_a_band_there_is_no_nearest_price():
+    bare = listings.Listing(listing().instrument, "TRADING")
+    assert listings.nearest_in_band(bare, Decimal(90), Decimal(100), above=False) is None
 
 
 def test_a_close_larger_than_the_largest_market_order_is_cut_to_it():
@@ -249,7 +371,7 @@ def test_a_close_larger_than_the_largest_market_order_is_cut_to_it():
     [(Decimal("1E+2"), "100"), (Decimal("1E-7"), "0.0000001"), (Decimal("60000.10"), "60000.10")],
 )
 def test_numbers_go_out_without_an_exponent(value, text):
-    assert translate.plain(value) == text
+    assert plain(value) == text
 
 
 # --- pushes -------------------------------------------------------------------------------
@@ -296,6 +418,81 @@ def test_position_and_funding_in_one_account_event():
         PositionReport(LEG, Decimal("-0.5"), Decimal(100), "funding_fee", 5),
         FundingBooked(LEG, Decimal("0.25"), 5),
     ]
+
+
+def account_update(rows, reason="ORDER", **changes):
+    columns = ("ps", "pa", "ep")
+    listed = [{"s": "BTCUSDT"} | dict(zip(columns, row, strict=True)) for row in rows]
+    return {"e": "ACCOUNT_UPDATE", "T": 5, "E": 6, "a": {"m": reason, "P": listed} | changes}
+
+
+HEDGED = [("BOTH", "0", "0"), ("LONG", "0.3", "100"), ("SHORT", "-0.1", "101")]
+
+
+def test_in_hedge_mode_the_empty_row_of_one_way_mode_is_no_news():
+    reports = account_event(account_update(HEDGED))
+    assert [(report.leg.position_side, report.quantity) for report in reports] == [
+        ("long", Decimal("0.3")),
+        ("short", Decimal("-0.1")),
+    ]
+
+
+def test_in_one_way_mode_an_empty_row_says_flat():
+    (report,) = account_event(account_update([("BOTH", "0", "0")]))
+    assert (report.leg, report.quantity) == (LEG, 0)
+
+
+def test_funding_of_two_legs_is_shared_by_their_size():
+    paid = {"S": "BTCUSDT", "B": [{"a": "USDT", "bc": "-0.2"}]}
+    reports = account_event(account_update(HEDGED, "FUNDING_FEE", **paid))
+    booked = [report for report in reports if isinstance(report, FundingBooked)]
+    assert [(told.leg.position_side, told.paid) for told in booked] == [
+        ("long", Decimal("0.3")),
+        ("short", Decimal("-0.1")),
+    ]
+
+
+def test_funding_of_two_equal_legs_belongs_to_neither():
+    rows = [("LONG", "0.1", "100"), ("SHORT", "-0.1", "101")]
+    paid = {"S": "BTCUSDT", "B": [{"a": "USDT", "bc": "0"}]}
+    reports = account_event(account_update(rows, "FUNDING_FEE", **paid))
+    assert {type(report) for report in reports} == {PositionReport}
+
+
+@pytest.mark.parametrize("kind", ["ACCOUNT_CONFIG_UPDATE", "MARGIN_CALL", "TRADE_LITE"])
+def test_events_that_tell_nothing_of_a_leg_do_not_disturb(kind):
+    body = {"e": kind, "E": 6, "T": 5, "ac": {"s": "BTCUSDT", "l": 25}, "s": "BTCUSDT"}
+    assert account_event(body) == []
+
+
+@pytest.mark.parametrize(
+    ("client_id", "origin"),
+    [
+        ("autoclose-1596107620040000020", Origin.LIQUIDATION),
+        ("adl_autoclose", Origin.ADL),
+        ("adl_autoclose-7", Origin.ADL),
+        ("settlement_autoclose-BTCUSDT", Origin.SETTLEMENT),
+        ("web_autoclose-1", Origin.ORDER),
+        ("ts-1", Origin.ORDER),
+        ("", Origin.ORDER),
+    ],
+)
+def test_the_exchanges_own_orders_are_known_by_their_ids(client_id, origin):
+    body = {
+        "e": "ORDER_TRADE_UPDATE", "T": 5, "E": 6,
+        "o": {
+            "s": "BTCUSDT", "c": client_id, "S": "SELL", "x": "TRADE", "X": "FILLED", "i": 1,
+            "T": 5, "ps": "LONG", "l": "0.1", "L": "99",
+        },
+    }  # fmt: skip
+    (report,) = account_event(body)
+    assert (report.leg.position_side, report.execution.origin) == ("long", origin)
+    fields = {
+        "id": 1, "orderId": 1, "symbol": "BTCUSDT", "side": "SELL", "price": "99", "qty": "0.1",
+        "commission": "0", "commissionAsset": "USDT", "time": 5, "positionSide": "LONG",
+    }  # fmt: skip
+    fill = Decoder(wire.UserTrade)(json.dumps(fields))
+    assert translate.execution(fill, client_id).origin is origin
 
 
 def test_funding_of_a_cross_position_names_its_symbol_alone():
@@ -366,7 +563,7 @@ def recorded(kind: str, name: str):
     ],
 )
 def test_recorded_answers_are_understood(name, kind):
-    assert wire.Decoder(kind)(json.dumps(recorded("rest-response", name)))
+    assert Decoder(kind)(json.dumps(recorded("rest-response", name)))
 
 
 @pytest.mark.parametrize(
@@ -388,20 +585,20 @@ def test_recorded_life_of_a_stop(name, state):
 
 
 @pytest.mark.parametrize(
-    ("name", "client_id", "quantity"),
+    ("name", "origin", "quantity"),
     [
-        ("nt--order-update-trade", "TEST", Decimal("0.001")),
-        ("nt--order-update-calculated", "autoclose-1234567890", Decimal("0.014")),
-        ("nt--ws-futures-order-update-liquidation", "autoclose-1234567890123456", Decimal("0.100")),
-        ("nt--ws-futures-order-update-adl", "adl_autoclose", Decimal(1)),
-        ("nt--ws-futures-order-update-adl-filled", "adl_autoclose-123", Decimal(1)),
+        ("nt--order-update-trade", Origin.ORDER, Decimal("0.001")),
+        ("nt--order-update-calculated", Origin.LIQUIDATION, Decimal("0.014")),
+        ("nt--ws-futures-order-update-liquidation", Origin.LIQUIDATION, Decimal("0.100")),
+        ("nt--ws-futures-order-update-adl", Origin.ADL, Decimal(1)),
+        ("nt--ws-futures-order-update-adl-filled", Origin.ADL, Decimal(1)),
     ],
 )
-def test_recorded_fills_keep_the_id_that_tells_who_closed(name, client_id, quantity):
+def test_recorded_fills_tell_who_closed(name, origin, quantity):
     frame = recorded("ws-event", name)
     body = frame.get("data", frame)
     (report,) = feed.account_events("ORDER_TRADE_UPDATE", json.dumps(body), SETTINGS)
-    assert (report.execution.client_id, report.execution.quantity) == (client_id, quantity)
+    assert (report.execution.origin, report.execution.quantity) == (origin, quantity)
 
 
 @pytest.mark.parametrize("name", ["nt--order-update-new", "nt--order-update-calculated-pending"])

@@ -1,13 +1,14 @@
-"""Request budgets of an exchange: counted in fixed windows, with a reserve for protection.
+"""Request budgets of an exchange: counted in windows, with a reserve for protection.
 
 Exchanges count request weight per address and orders per account in windows of their own
-clock, and say in each answer how much is used. We count as well, since answers are late, and
+clock, fixed or rolling, and say in each answer how much is used. We count as well, since answers are late, and
 believe whichever is higher. Reads wait; a protective write never waits: it is let through out
 of the reserve, or refused with the time after which it may be tried again.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -72,6 +73,43 @@ class Window:
         return self.length_ms - now_ms % self.length_ms
 
 
+class RollingWindow(Window):
+    """Use of one limit in the span of time that ends now, for exchanges that count so."""
+
+    def __init__(self, limit: int, length_ms: int) -> None:
+        super().__init__(limit, length_ms)
+        self._entries: deque[tuple[int, int]] = deque()
+        self._closed_until_ms = 0
+
+    def used(self, now_ms: int) -> int:
+        """What was used in the length of time before `now_ms`; all of it while shut."""
+        while self._entries and self._entries[0][0] <= now_ms - self.length_ms:
+            self._used -= self._entries.popleft()[1]
+        return max(self._used, self.limit if now_ms < self._closed_until_ms else 0)
+
+    def add(self, now_ms: int, amount: int) -> None:
+        """Count a request of ours."""
+        self._entries.append((now_ms, amount))
+        self._used += amount
+
+    def told(self, now_ms: int, used: int, sent_ms: int) -> None:
+        """Take the exchange's own count: what others used of it, as if it had been now."""
+        missing = used - self.used(now_ms)
+        if missing > 0 and now_ms - sent_ms < self.length_ms:
+            self.add(now_ms, missing)
+
+    def close_until(self, until_ms: int) -> None:
+        """Take it that nothing fits before then, because the exchange said so."""
+        self._closed_until_ms = max(self._closed_until_ms, until_ms)
+
+    def left_ms(self, now_ms: int) -> int:
+        """Milliseconds until something of it is free again."""
+        shut_ms = self._closed_until_ms - now_ms
+        if not self._entries or (shut_ms > 0 and self._used < self.limit):
+            return max(1, shut_ms)
+        return max(1, shut_ms, self._entries[0][0] + self.length_ms - now_ms)
+
+
 class AddressBudget:
     """What all accounts behind one address share: request weight, and being shut out."""
 
@@ -104,15 +142,17 @@ class Governor:
         self.address = address
         self.orders = orders
 
-    async def read(self, weight: int) -> None:
+    async def read(self, weight: int, orders: int = 0) -> None:
         """Wait until a read of this weight may go out, and count it.
+
+        `orders` is what it takes of the account's own windows, where reads count there too.
 
         Raises: ReadFailed when the exchange has shut us out for longer than a minute.
         """
         for _ in range(TURNS_MAX):
-            wait_ms = self._read_wait_ms(weight)
+            wait_ms = self._read_wait_ms(weight, orders)
             if wait_ms == 0:
-                self.address.weight.add(self._now_ms(), weight)
+                self._count(self._now_ms(), weight, orders)
                 return
             if wait_ms > WAIT_MS_MAX:
                 raise ReadFailed(
@@ -136,9 +176,7 @@ class Governor:
             ]
         wait_ms = max(waits)
         if wait_ms == 0:
-            self.address.weight.add(now_ms, weight)
-            for window in self.orders:
-                window.add(now_ms, orders)
+            self._count(now_ms, weight, orders)
         return wait_ms
 
     def told(
@@ -168,13 +206,32 @@ class Governor:
         window.told(now_ms, window.limit, now_ms)
         return window.left_ms(now_ms)
 
-    def _read_wait_ms(self, weight: int) -> int:
+    def _count(self, now_ms: int, weight: int, orders: int) -> None:
+        self.address.weight.add(now_ms, weight)
+        if orders:
+            for window in self.orders:
+                window.add(now_ms, orders)
+
+    def _read_wait_ms(self, weight: int, orders: int) -> int:
         now_ms = self._now_ms()
         closed_ms = self.address.closed_ms(now_ms)
         if closed_ms:
             return closed_ms
-        window = self.address.weight
-        free = window.limit
-        if not _urgent.get():
-            free = free * (PERCENT - RESERVE_PERCENT) // PERCENT
-        return 0 if window.used(now_ms) + weight <= free else window.left_ms(now_ms)
+        needs = [(self.address.weight, weight)]
+        if orders:
+            needs += [(window, orders) for window in self.orders]
+        return max(
+            (
+                window.left_ms(now_ms)
+                for window, amount in needs
+                if window.used(now_ms) + amount > _free(window)
+            ),
+            default=0,
+        )
+
+
+def _free(window: Window) -> int:
+    """What a read may use of a limit."""
+    if _urgent.get():
+        return window.limit
+    return window.limit * (PERCENT - RESERVE_PERCENT) // PERCENT

@@ -18,6 +18,15 @@ TOO_MANY_REQUESTS = -1003
 TOO_MANY_ORDERS = -1015
 DUPLICATE_ID = -4116
 TWIN_EXISTS = -4130
+WRONG_MODE = frozenset({-4061, -4062})
+"""The position side, or the reduce-only flag, does not fit the account's position mode."""
+NEEDLESS_PARAMETER = -1106
+OUTDATED = frozenset({-1111, -4014, -4023, -1122, -4140, -4141})
+"""Precision, tick, step; status of the symbol: what we know of it may have changed."""
+GRID = frozenset({-1111, -4014, -4023})
+ABOVE_BAND = frozenset({-4016, -4183, -4210})
+BELOW_BAND = frozenset({-4024, -4184, -4211})
+"""Limit prices, prices of stops, stop prices outside the multiplier band around the mark."""
 
 REFUSALS = {
     # The trigger has been passed already; some paths say -4142.
@@ -38,7 +47,13 @@ REFUSALS = {
     # No room: open orders, conditional orders.
     -2025: Refusal.LIMIT,
     -4045: Refusal.LIMIT,
+    **dict.fromkeys(ABOVE_BAND | BELOW_BAND, Refusal.BAND),
 }
+
+
+def is_wrong_mode(code: int, text: str) -> bool:
+    """Whether the account has the other position mode; hedge mode also calls the flag needless."""
+    return code in WRONG_MODE or (code == NEEDLESS_PARAMETER and "reduceonly" in text.lower())
 
 
 def refused(code: int, text: str, retry_after_ms: int | None = None) -> Refused:

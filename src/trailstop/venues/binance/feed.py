@@ -7,30 +7,34 @@ the mark price, /private for the account (page `websocket-market-streams/Connect
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import aiohttp
 import msgspec
 import structlog
 
 from trailstop.errors import ReadFailed, Unreachable
-from trailstop.ports import LastPrice, MarkPrice, Quote, StreamState, VenueEvent
+from trailstop.ports import LastPrice, MarkPrice, Quote, VenueEvent
 from trailstop.venues.binance import translate, wire
 from trailstop.venues.binance.rest import BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
-from trailstop.venues.binance.stream import Stream, StreamSettings, Text
+from trailstop.venues.decoding import Decoder
+from trailstop.venues.pushes import Pushes
+from trailstop.venues.stream import Method, Speech, Stream, StreamSettings, Text
 
 KEEP_ALIVE_SECONDS = 20 * 60.0
 """A listen key lives 60 minutes; two renewals may fail before it dies."""
 KEEP_ALIVE_AGAIN_SECONDS = 60.0
 LISTEN_KEY_GONE = -1125
 USER_EVENTS = "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/ALGO_UPDATE"
+CONTRACT_NEWS = "!contractInfo"
 FIRST_CONNECT_SECONDS = 15.0
 """How long the account stream may take at the start."""
-
-Kind = Literal["private", "market"]
+NAMES_PER_MESSAGE = 100
+MESSAGE_PAUSE_SECONDS = 0.2
+"""The exchange allows 10 messages a second on one connection."""
 
 
 class Feed:
@@ -48,12 +52,16 @@ class Feed:
         self._rest = rest
         self._session = session
         self._chance = chance
-        self._queue: asyncio.Queue[VenueEvent | None] = asyncio.Queue(settings.queue_length_max)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._broken: BaseException | None = None
+        self._pushes = Pushes(
+            translate.VENUE,
+            settings.account,
+            settings.queue_length_max,
+            {"private": ("private",), "market": ("public", "market")},
+        )
+        self.contract_news = asyncio.Event()
+        """Set when the exchange says that it changed a contract; whoever reads it clears it."""
         self._private_up = asyncio.Event()
-        self._up: dict[str, bool] = {}
-        self._told: dict[Kind, bool] = {}
+        self._speech = Speech(translate.VENUE, _messages(), MESSAGE_PAUSE_SECONDS)
         self._log = structlog.get_logger("trailstop.venue").bind(
             account=settings.account, venue=translate.VENUE
         )
@@ -65,9 +73,10 @@ class Feed:
                 "private", settings.connect_seconds, settings.rotate_seconds, needs_names=False
             ),
             session,
+            self._speech,
             address=self._private_address,
             on_frame=self._private_frame,
-            on_state=lambda up, text: self._state("private", "private", up, text),
+            on_state=self._private_state,
             chance=chance,
         )
 
@@ -78,7 +87,7 @@ class Feed:
         """
         streams = (self._book, self._market, self._private)
         for work in (*(stream.run() for stream in streams), self._keep_alive()):
-            self._tasks.append(self._spawn(work))
+            self._pushes.spawn(work)
         try:
             async with asyncio.timeout(FIRST_CONNECT_SECONDS):
                 await self._private_up.wait()
@@ -90,20 +99,14 @@ class Feed:
 
     async def close(self) -> None:
         """Close the sockets."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._pushes.close()
 
     def watch(self, symbols: frozenset[str]) -> None:
-        """Subscribe to the book, the trades and the mark price of these symbols."""
+        """Subscribe to the book, the trades, the mark price, and what becomes of contracts."""
         lower = [symbol.lower() for symbol in symbols]
         self._book.want(frozenset(f"{symbol}@bookTicker" for symbol in lower))
-        self._market.want(
-            frozenset(
-                f"{symbol}@{name}" for symbol in lower for name in ("aggTrade", "markPrice@1s")
-            )
-        )
+        prices = [f"{symbol}@{name}" for symbol in lower for name in ("aggTrade", "markPrice@1s")]
+        self._market.want(frozenset([*prices, CONTRACT_NEWS] if prices else ()))
 
     def expect_account_event(self, since: float) -> None:
         """A write that was sent at `since`, of the loop's time, was accepted.
@@ -112,14 +115,13 @@ class Feed:
         """
         self._private.expect_within(self._settings.silence_seconds, since)
 
-    async def events(self) -> AsyncIterator[VenueEvent]:
+    async def emit(self, event: VenueEvent) -> None:
+        """Tell what the venue has found out by reading, in turn with what the streams bring."""
+        await self._pushes.put(event)
+
+    def events(self) -> AsyncIterator[VenueEvent]:
         """Everything that the streams bring; a programmer's error in them is raised here."""
-        while True:
-            event = await self._queue.get()
-            if self._broken is not None:
-                raise self._broken
-            if event is not None:
-                yield event
+        return self._pushes.events()
 
     # --- tasks ----------------------------------------------------------------------------
     def _stream(self, path: str, silence_seconds: float, *, is_loss: bool) -> Stream:
@@ -135,38 +137,17 @@ class Feed:
                 silence_is_loss=is_loss,
             ),
             self._session,
+            self._speech,
             address=address,
             on_frame=self._market_frame,
-            on_state=lambda up, text: self._state("market", path, up, text),
+            on_state=lambda up, text: self._pushes.state("market", path, up, text),
             chance=self._chance,
         )
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        task.add_done_callback(self._over)
-        return task
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or task.exception() is None:
-            return
-        self._broken = task.exception()
-        if not self._queue.full():
-            self._queue.put_nowait(None)
-
-    async def _state(self, kind: Kind, name: str, up: bool, text: str) -> None:
-        """Tell a change once; the market streams count as up when all that run are."""
-        self._up[name] = up
-        names = ("private",) if kind == "private" else ("public", "market")
-        if any(part not in self._up for part in names):
-            return
-        together = all(self._up[part] for part in names)
-        if self._told.get(kind) == together:
-            return
-        self._told[kind] = together
-        self._log.info("stream up" if together else "stream down", stream=name, reason=text)
-        if kind == "private" and up:
+    async def _private_state(self, up: bool, text: str) -> None:
+        if up:
             self._private_up.set()
-        await self._queue.put(StreamState(kind, together, f"{name}: {text}"))
+        await self._pushes.state("private", "private", up, text)
 
     async def _private_address(self) -> str:
         key = await self._rest.new_listen_key()
@@ -193,36 +174,53 @@ class Feed:
 
     async def _private_lost(self, text: str) -> None:
         """Events may have been missed: say so, and connect anew."""
-        await self._state("private", "private", False, text)
+        await self._private_state(False, text)
         self._private.renew()
 
     # --- frames ---------------------------------------------------------------------------
-    async def _market_frame(self, text: Text) -> None:
+    async def _market_frame(self, text: Text) -> bool:
         try:
             event = market_event(text)
         except (msgspec.DecodeError, ValueError) as error:
             # The next price follows at once; silence would be noticed.
             self._log.warning("unreadable market frame", reason=str(error))
-            return
-        if event is not None:
-            await self._queue.put(event)
+            return True
+        if isinstance(event, wire.ContractInfo):
+            self.contract_news.set()
+        elif event is not None:
+            await self._pushes.put(event)
+        return True
 
-    async def _private_frame(self, text: Text) -> None:
+    async def _private_frame(self, text: Text) -> bool:
         try:
             kind, body = _opened(text)
             if kind == "listenKeyExpired":
                 await self._private_lost("the listen key has expired")
-                return
+                return True
             events = account_events(kind, body, self._settings)
         except (msgspec.DecodeError, ValueError) as error:
             # Something happened that we do not know: whoever hears this reads the account. The
             # socket itself is fine.
             self._log.warning("unreadable account frame", reason=str(error))
-            await self._state("private", "private", False, "a frame could not be read")
-            await self._state("private", "private", True, "the stream goes on")
-            return
+            await self._private_state(False, "a frame could not be read")
+            await self._private_state(True, "the stream goes on")
+            return True
         for event in events:
-            await self._queue.put(event)
+            await self._pushes.put(event)
+        return True
+
+
+def _messages() -> Callable[[Method, Sequence[str]], Iterable[str]]:
+    """Writes subscriptions, numbered from 1 on."""
+    numbers = itertools.count(1)
+
+    def messages(method: Method, names: Sequence[str]) -> Iterable[str]:
+        for start in range(0, len(names), NAMES_PER_MESSAGE):
+            part = names[start : start + NAMES_PER_MESSAGE]
+            message = {"method": method.upper(), "params": part, "id": next(numbers)}
+            yield msgspec.json.encode(message).decode()
+
+    return messages
 
 
 def _opened(text: Text) -> tuple[str, Text]:
@@ -239,7 +237,7 @@ def _opened(text: Text) -> tuple[str, Text]:
     return (_FRAME(body).event, body) if body else ("", text)
 
 
-def market_event(text: Text) -> LastPrice | Quote | MarkPrice | None:
+def market_event(text: Text) -> LastPrice | Quote | MarkPrice | wire.ContractInfo | None:
     """A market frame as an event; None for answers and kinds that are not asked for."""
     kind, body = _opened(text)
     match kind:
@@ -252,6 +250,8 @@ def market_event(text: Text) -> LastPrice | Quote | MarkPrice | None:
         case "markPriceUpdate":
             mark = _MARK(body)
             return MarkPrice(mark.symbol, mark.mark, mark.at_ms)
+        case "contractInfo":
+            return _CONTRACT(body)
         case _:
             return None
 
@@ -272,10 +272,11 @@ def account_events(kind: str, body: Text, settings: BinanceSettings) -> Iterable
             return ()
 
 
-_FRAME: wire.Decoder[wire.Frame] = wire.Decoder(wire.Frame)
-_TRADE: wire.Decoder[wire.AggregateTrade] = wire.Decoder(wire.AggregateTrade)
-_BOOK: wire.Decoder[wire.BookTicker] = wire.Decoder(wire.BookTicker)
-_MARK: wire.Decoder[wire.MarkPriceUpdate] = wire.Decoder(wire.MarkPriceUpdate)
-_ALGO: wire.Decoder[wire.AlgoUpdate] = wire.Decoder(wire.AlgoUpdate)
-_ACCOUNT: wire.Decoder[wire.AccountUpdate] = wire.Decoder(wire.AccountUpdate)
-_ORDER: wire.Decoder[wire.OrderTradeUpdate] = wire.Decoder(wire.OrderTradeUpdate)
+_FRAME: Decoder[wire.Frame] = Decoder(wire.Frame)
+_TRADE: Decoder[wire.AggregateTrade] = Decoder(wire.AggregateTrade)
+_BOOK: Decoder[wire.BookTicker] = Decoder(wire.BookTicker)
+_CONTRACT: Decoder[wire.ContractInfo] = Decoder(wire.ContractInfo)
+_MARK: Decoder[wire.MarkPriceUpdate] = Decoder(wire.MarkPriceUpdate)
+_ALGO: Decoder[wire.AlgoUpdate] = Decoder(wire.AlgoUpdate)
+_ACCOUNT: Decoder[wire.AccountUpdate] = Decoder(wire.AccountUpdate)
+_ORDER: Decoder[wire.OrderTradeUpdate] = Decoder(wire.OrderTradeUpdate)

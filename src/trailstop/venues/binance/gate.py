@@ -3,6 +3,9 @@
 Nothing here is shared with the code that builds orders: a mistake made there is not repeated
 here. It reads the parameters as they will stand on the wire and compares them with what was
 asked for. A finding means a mistake of ours; the order is not sent.
+
+Two forms can only reduce: the flag `reduceOnly` where the account has one position a symbol,
+and `positionSide` with the opposite `side` where it has two, which then takes no flag.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ STOP_FIELDS = frozenset(
         "algoType",
         "symbol",
         "side",
+        "positionSide",
         "type",
         "triggerPrice",
         "workingType",
@@ -33,7 +37,11 @@ STOP_FIELDS = frozenset(
         "newOrderRespType",
     ]
 )
-CLOSE_FIELDS = frozenset(["symbol", "side", "type", "quantity", "reduceOnly", "newClientOrderId"])
+CLOSE_FIELDS = frozenset(
+    ["symbol", "side", "positionSide", "type", "quantity", "reduceOnly", "newClientOrderId"]
+)
+CLOSING = {("LONG", "SELL"), ("SHORT", "BUY")}
+"""Position side and side of orders that make a leg of hedge mode smaller."""
 
 
 def check_stop(
@@ -55,7 +63,9 @@ def check_stop(
         or _unless(price is not None and price > 0, "the trigger price is not above 0")
         or _unless(price == request.price, "the trigger price is not the one asked for")
         or _on_grid(price, instrument.tick_size, "the trigger price is off the tick grid")
+        or _check_leg(params, request.leg, request.side)
         or (_check_whole(params) if whole else _check_sized(params, request.quantity, instrument))
+        or _unless(whole or _only_reduces(params), "an order that is not reduce-only")
     )
 
 
@@ -67,7 +77,9 @@ def check_close(
         _check_common(params, request.leg, request.side, account, CLOSE_FIELDS)
         or _check_id(params.get("newClientOrderId"), request.client_id)
         or _unless(params.get("type") == "MARKET", "type is not MARKET")
+        or _check_leg(params, request.leg, request.side)
         or _check_sized(params, request.quantity, instrument)
+        or _unless(_only_reduces(params), "an order that is not reduce-only")
     )
 
 
@@ -81,12 +93,27 @@ def _check_common(
         _unless(not strange, f"unexpected parameters {', '.join(strange)}")
         or _unless(leg.venue == "binance", f"the leg {leg} is on another exchange")
         or _unless(leg.account == account, f"the leg {leg} is of another account")
-        or _unless(leg.position_side == "both", f"the leg {leg} is not of one-way mode")
         or _unless(params.get("symbol") == leg.symbol, f"the symbol is not that of {leg}")
         or _unless(
             selling if side is Side.LONG else buying, f"the order's side adds to a {side.value}"
         )
     )
+
+
+def _check_leg(params: Mapping[str, str], leg: Leg, side: Side) -> str | None:
+    sent = params.get("positionSide")
+    if leg.position_side == "both":
+        return _unless(sent is None, f"a positionSide, while {leg} is of one-way mode")
+    return (
+        _unless(leg.position_side == side.value, f"the leg {leg} cannot hold a {side.value}")
+        or _unless(sent == leg.position_side.upper(), f"the positionSide is not that of {leg}")
+        or _unless("reduceOnly" not in params, "hedge mode takes no reduceOnly")
+    )
+
+
+def _only_reduces(params: Mapping[str, str]) -> bool:
+    closing = (params.get("positionSide"), params.get("side")) in CLOSING
+    return closing or params.get("reduceOnly") == "true"
 
 
 def _check_id(sent: str | None, wanted: str) -> str | None:
@@ -111,8 +138,7 @@ def _check_sized(
 ) -> str | None:
     quantity = _number(params.get("quantity"))
     return (
-        _unless(params.get("reduceOnly") == "true", "an order that is not reduce-only")
-        or _unless("closePosition" not in params, "a sized order takes no closePosition")
+        _unless("closePosition" not in params, "a sized order takes no closePosition")
         or _unless(quantity is not None and quantity > 0, "the quantity is not above 0")
         or _unless(
             quantity is not None and quantity <= position, "the quantity exceeds the position"

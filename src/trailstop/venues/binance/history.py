@@ -10,7 +10,7 @@ from trailstop.errors import ReadFailed
 from trailstop.ports import Bar, Execution, Trade
 from trailstop.venues.binance import codes, translate, wire
 from trailstop.venues.binance.rest import PAGE, BinanceRest
-from trailstop.venues.binance.transport import Failure
+from trailstop.venues.sending import Failure
 
 MS_PER_MINUTE = 60_000
 DAY_MS = 24 * 60 * MS_PER_MINUTE

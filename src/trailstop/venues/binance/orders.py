@@ -1,14 +1,19 @@
-"""Orders as they go out, and whether the answer is the order that was sent. Pure."""
+"""Orders as they go out, and whether the answer is the order that was sent. Pure.
+
+In one-way mode the flag says that an order can only reduce. In hedge mode the order names its
+leg, which the closing side can only reduce, and the flag is refused. The leg tells which.
+"""
 
 from __future__ import annotations
 
-from trailstop.domain.position import Role
+from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Instrument, Side
 from trailstop.ports import CloseRequest, StopRequest
 from trailstop.venues.binance import wire
-from trailstop.venues.binance.translate import ZERO, number, plain
+from trailstop.venues.decoding import ZERO, number, plain
 
 EXIT_SIDES = {Side.LONG: "SELL", Side.SHORT: "BUY"}
+ONE_WAY = "both"
 WORKING_TYPES = {"last": "CONTRACT_PRICE", "mark": "MARK_PRICE"}
 
 
@@ -32,6 +37,15 @@ def stop_params(request: StopRequest) -> dict[str, str]:
         params["closePosition"] = "true"
     else:
         params["quantity"] = plain(request.quantity)
+    return params | _only_reduce(request.leg, whole=request.role is Role.BACKSTOP)
+
+
+def _only_reduce(leg: Leg, *, whole: bool = False) -> dict[str, str]:
+    """What keeps an order from opening; closing the whole position says so by itself."""
+    params = {}
+    if leg.position_side != ONE_WAY:
+        params["positionSide"] = leg.position_side.upper()
+    elif not whole:
         params["reduceOnly"] = "true"
     return params
 
@@ -49,18 +63,33 @@ def close_params(request: CloseRequest, instrument: Instrument | None) -> dict[s
         "side": EXIT_SIDES[request.side],
         "type": "MARKET",
         "quantity": plain(quantity),
-        "reduceOnly": "true",
         "newClientOrderId": request.client_id,
+        **_only_reduce(request.leg),
     }
+
+
+def mode_text(leg: Leg) -> str:
+    """What to do where the exchange says that the leg is of another position mode."""
+    mode, other = ("one-way", "hedge") if leg.position_side == ONE_WAY else ("hedge", "one-way")
+    return (
+        f"The leg {leg} is of {mode} mode and account {leg.account} is in {other} mode now: "
+        f"switch it back to {mode} mode (Preferences, Position Mode), or leave it and open the "
+        "position anew"
+    )
 
 
 def wrong_echo(request: StopRequest, order: wire.AlgoOrder) -> str | None:
     """Say where the exchange's answer differs from the stop that was sent, or None."""
     whole = request.role is Role.BACKSTOP
-    flag = order.close_position if whole else order.reduce_only and not order.close_position
+    hedge = request.leg.position_side != ONE_WAY
+    sized = not order.close_position and (hedge or order.reduce_only)
     quantity = ZERO if whole else request.quantity
     differences = (
-        (flag, "it is not reduce-only"),
+        (order.close_position if whole else sized, "it is not reduce-only"),
+        (
+            order.position_side == request.leg.position_side.upper(),
+            f"its position side is {order.position_side}",
+        ),
         (order.symbol == request.leg.symbol, f"its symbol is {order.symbol}"),
         (order.side == EXIT_SIDES[request.side], f"its side is {order.side}"),
         (

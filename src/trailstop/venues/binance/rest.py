@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from trailstop.venues.binance import wire
-from trailstop.venues.binance.transport import EMPTY, Failure, Transport, read_failed
+from trailstop.venues.binance.transport import EMPTY, Transport
+from trailstop.venues.decoding import Decoder
+from trailstop.venues.sending import Failure, read_failed
 
 
 class BinanceRest(Transport):
@@ -103,6 +105,11 @@ class BinanceRest(Transport):
         path = "/fapi/v2/ticker/price"
         return await self._read(path, _PRICE, {"symbol": symbol}, weight=1, signed=False)
 
+    async def mark_price(self, symbol: str) -> wire.PremiumIndex:
+        """GET premiumIndex, weight 1."""
+        path = "/fapi/v1/premiumIndex"
+        return await self._read(path, _PREMIUM, {"symbol": symbol}, weight=1, signed=False)
+
     async def aggregate_trades(
         self, symbol: str, start_ms: int, end_ms: int
     ) -> list[wire.AggregateTrade]:
@@ -162,18 +169,19 @@ PAGE = 1_000
 ALL_SYMBOLS_WEIGHT = 40
 """Weight of an open-order list without a symbol."""
 
-_ANYTHING: wire.Decoder[object] = wire.Decoder(object)
-_INFO: wire.Decoder[wire.ExchangeInfo] = wire.Decoder(wire.ExchangeInfo)
-_CONFIG: wire.Decoder[wire.AccountConfig] = wire.Decoder(wire.AccountConfig)
-_COMMISSION: wire.Decoder[wire.CommissionRate] = wire.Decoder(wire.CommissionRate)
-_POSITIONS: wire.Decoder[list[wire.PositionRow]] = wire.Decoder(list[wire.PositionRow])
-_ALGO_ORDER: wire.Decoder[wire.AlgoOrder] = wire.Decoder(wire.AlgoOrder)
-_ALGO_ORDERS: wire.Decoder[list[wire.AlgoOrder]] = wire.Decoder(list[wire.AlgoOrder])
-_CANCELLED: wire.Decoder[wire.AlgoCancelled] = wire.Decoder(wire.AlgoCancelled)
-_ORDER: wire.Decoder[wire.Order] = wire.Decoder(wire.Order)
-_ORDERS: wire.Decoder[list[wire.Order]] = wire.Decoder(list[wire.Order])
-_PRICE: wire.Decoder[wire.PriceTicker] = wire.Decoder(wire.PriceTicker)
-_USER_TRADES: wire.Decoder[list[wire.UserTrade]] = wire.Decoder(list[wire.UserTrade])
-_TRADES: wire.Decoder[list[wire.AggregateTrade]] = wire.Decoder(list[wire.AggregateTrade])
-_KLINES: wire.Decoder[list[wire.Kline]] = wire.Decoder(list[wire.Kline])
-_LISTEN_KEY: wire.Decoder[wire.ListenKey] = wire.Decoder(wire.ListenKey)
+_ANYTHING: Decoder[object] = Decoder(object)
+_INFO: Decoder[wire.ExchangeInfo] = Decoder(wire.ExchangeInfo)
+_CONFIG: Decoder[wire.AccountConfig] = Decoder(wire.AccountConfig)
+_COMMISSION: Decoder[wire.CommissionRate] = Decoder(wire.CommissionRate)
+_POSITIONS: Decoder[list[wire.PositionRow]] = Decoder(list[wire.PositionRow])
+_ALGO_ORDER: Decoder[wire.AlgoOrder] = Decoder(wire.AlgoOrder)
+_ALGO_ORDERS: Decoder[list[wire.AlgoOrder]] = Decoder(list[wire.AlgoOrder])
+_CANCELLED: Decoder[wire.AlgoCancelled] = Decoder(wire.AlgoCancelled)
+_ORDER: Decoder[wire.Order] = Decoder(wire.Order)
+_ORDERS: Decoder[list[wire.Order]] = Decoder(list[wire.Order])
+_PRICE: Decoder[wire.PriceTicker] = Decoder(wire.PriceTicker)
+_PREMIUM: Decoder[wire.PremiumIndex] = Decoder(wire.PremiumIndex)
+_USER_TRADES: Decoder[list[wire.UserTrade]] = Decoder(list[wire.UserTrade])
+_TRADES: Decoder[list[wire.AggregateTrade]] = Decoder(list[wire.AggregateTrade])
+_KLINES: Decoder[list[wire.Kline]] = Decoder(list[wire.Kline])
+_LISTEN_KEY: Decoder[wire.ListenKey] = Decoder(wire.ListenKey)

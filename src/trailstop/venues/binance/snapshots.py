@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
 
 import structlog
 
+from trailstop.domain.position import Leg, Position
 from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import RestingStop, Snapshot
-from trailstop.venues.binance import codes, translate, wire
+from trailstop.ports import FundingBooked
+from trailstop.venues.binance import codes, orders, translate, wire
 from trailstop.venues.binance.rest import ALL_SYMBOLS_WEIGHT, BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
-from trailstop.venues.binance.transport import Failure
+from trailstop.venues.sending import Failure
+
+CONDITIONAL_SLOTS = 200
+"""Conditional orders that an account may have open over all symbols; one more is refused with
+-4045. Change log of 2025-12-29, which took `MAX_NUM_ALGO_ORDERS` out of the filters."""
 
 
 class Snapshots:
@@ -22,6 +30,7 @@ class Snapshots:
         self._account = settings.account
         self._own_prefix = settings.own_prefix
         self._children: dict[int, RestingStop | None] = {}
+        self._amounts: dict[Leg, Decimal] = {}
         self._log = structlog.get_logger("trailstop.venue").bind(
             account=settings.account, venue=translate.VENUE
         )
@@ -36,17 +45,19 @@ class Snapshots:
         Raises: ReadFailed.
         """
         asked_at_ms = self._rest.server.now_ms()
-        orders = await self._conditional_orders(symbols)
+        resting = await self._conditional_orders(symbols)
+        taken = len(resting)
         triggered = await self._working_children() if symbols is None else []
         rows = await self._rest.positions()
         if symbols is not None:
-            orders = [order for order in orders if order.symbol in symbols]
+            resting = [order for order in resting if order.symbol in symbols]
             rows = [row for row in rows if row.symbol in symbols]
         try:
-            stops = {order.algo_id: self._resting(order) for order in orders}
+            stops = {order.algo_id: self._resting(order) for order in resting}
             positions = translate.positions(self._account, rows)
         except ValueError as error:
             raise ReadFailed(f"positions and stops of {self._account}: {error}") from error
+        self._remember(positions, symbols)
         # A stop that fires between the two lists stands in both: the later one knows more.
         stops.update((int(stop.order_id), stop) for stop in triggered)
         return Snapshot(
@@ -56,13 +67,32 @@ class Snapshots:
             positions=positions,
             stops=tuple(stop for stop in stops.values() if stop is not None),
             symbols=symbols,
+            conditional_orders=taken if symbols is None else None,
+            conditional_slots=CONDITIONAL_SLOTS if symbols is None else None,
         )
+
+    def _remember(self, positions: Mapping[Leg, Position], symbols: frozenset[str] | None) -> None:
+        self._amounts = {
+            leg: amount
+            for leg, amount in self._amounts.items()
+            if symbols is not None and leg.symbol not in symbols
+        }
+        self._amounts |= {leg: held.side.sign * held.quantity for leg, held in positions.items()}
+
+    def by_leg(self, booked: FundingBooked) -> list[FundingBooked]:
+        """Funding told of a symbol alone, as that of the legs read last; see `funding_shares`."""
+        leg = booked.leg
+        amounts = {held: size for held, size in self._amounts.items() if held.symbol == leg.symbol}
+        if leg.position_side != orders.ONE_WAY or not amounts or leg in amounts:
+            return [booked]
+        shares = translate.funding_shares(booked.paid, amounts)
+        return [FundingBooked(held, paid, booked.at_ms) for held, paid in shares.items()]
 
     async def _conditional_orders(self, symbols: frozenset[str] | None) -> list[wire.AlgoOrder]:
         if symbols is None or len(symbols) >= ALL_SYMBOLS_WEIGHT:
             return await self._rest.open_algo_orders(None)
         lists = await asyncio.gather(*map(self._rest.open_algo_orders, sorted(symbols)))
-        return [order for orders in lists for order in orders]
+        return [order for listed in lists for order in listed]
 
     def _resting(self, order: wire.AlgoOrder) -> RestingStop | None:
         stop = translate.resting_stop(self._account, order, self._own_prefix)
@@ -80,8 +110,8 @@ class Snapshots:
         The exchange moves such an order to the plain list under a new id, with the client id
         of its stop. Who its parent is never changes, so it is asked once.
         """
-        orders = await self._rest.open_orders(None)
-        reducing = [order for order in orders if order.reduce_only or order.close_position]
+        listed = await self._rest.open_orders(None)
+        reducing = [order for order in listed if translate.can_only_reduce(order)]
         known = self._children
         self._children = {
             order.order_id: known[order.order_id]

@@ -6,12 +6,12 @@ malformed row makes a read fail, since a position left out would look flat.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from trailstop.domain.position import Leg, Position, Role
-from trailstop.domain.price import Instrument, Side
+from trailstop.domain.price import Side
 from trailstop.errors import ConfigError
 from trailstop.guard.snapshot import RestingStop
 from trailstop.ports import (
@@ -21,40 +21,14 @@ from trailstop.ports import (
     FundingBooked,
     LookedUp,
     OrderState,
+    Origin,
     PositionReport,
     StopReport,
 )
 from trailstop.venues.binance import wire
+from trailstop.venues.decoding import ZERO, number
 
 VENUE = "binance"
-ZERO = Decimal(0)
-
-
-# --- instruments --------------------------------------------------------------------------
-def instruments(info: wire.ExchangeInfo) -> dict[str, Instrument]:
-    """Grids and limits by the filters; a symbol without them cannot be traded and is left out."""
-    found = {}
-    for symbol in info.symbols:
-        filters = {entry.filter_type: entry for entry in symbol.filters}
-        price, lot = filters.get("PRICE_FILTER"), filters.get("LOT_SIZE")
-        market = filters.get("MARKET_LOT_SIZE")
-        notional = filters.get("MIN_NOTIONAL")
-        if price is None or lot is None or not price.tick_size or not lot.step_size:
-            continue
-        found[symbol.symbol] = Instrument(
-            symbol=symbol.symbol,
-            tick_size=_shortest(price.tick_size),
-            quantity_step=_shortest(lot.step_size),
-            min_quantity=lot.min_qty or ZERO,
-            max_market_quantity=market.max_qty if market else None,
-            min_notional=notional.notional if notional else None,
-        )
-    return found
-
-
-def _shortest(grid: Decimal) -> Decimal:
-    """`0.10` as 0.1, without an exponent, so that a power of ten is seen as one."""
-    return Decimal(plain(grid.normalize()))
 
 
 # --- positions ----------------------------------------------------------------------------
@@ -132,6 +106,12 @@ def _reduced_side(side: str, position_side: str, reducing: bool) -> Side | None:
     return reduced if reduced is not None and reduced.value == position_side.lower() else None
 
 
+def can_only_reduce(order: wire.Order) -> bool:
+    """Whether a plain order can make no position larger: by its flags, or by its hedge leg."""
+    flagged = order.reduce_only or order.close_position
+    return _reduced_side(order.side, order.position_side, flagged) is not None
+
+
 def _role(client_id: str, close_position: bool, own_prefix: str) -> Role:
     if not client_id.startswith(own_prefix):
         return Role.FOREIGN
@@ -199,29 +179,24 @@ def looked_up_order(order: wire.Order) -> LookedUp:
     )
 
 
-def number(text: str | None, what: str) -> Decimal:
-    """A number that the exchange leaves empty where there is none; 0 then."""
-    if not text:
-        return ZERO
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"{what} {text!r} is no number") from error
-    if not value.is_finite():
-        raise ValueError(f"{what} {text!r} is no number")
-    return value
-
-
-def plain(value: Decimal) -> str:
-    """A number as the exchange takes it, never with an exponent."""
-    return format(value, "f")
-
-
 # --- fills, candles -----------------------------------------------------------------------
 def _direction(side: str) -> Literal["buy", "sell"]:
     if side not in {"BUY", "SELL"}:
         raise ValueError(f"order side {side!r} is not known")
     return "buy" if side == "BUY" else "sell"
+
+
+ORIGINS = (
+    ("autoclose-", Origin.LIQUIDATION),
+    ("adl_autoclose", Origin.ADL),
+    ("settlement_autoclose-", Origin.SETTLEMENT),
+)
+"""How the exchange names its own orders, page `user-data-streams/Event-Order-Update`, 2026-11."""
+
+
+def origin(client_id: str) -> Origin:
+    """Who made an order, as far as its client id says so."""
+    return next((made for name, made in ORIGINS if client_id.startswith(name)), Origin.ORDER)
 
 
 def execution(trade: wire.UserTrade, client_id: str) -> Execution:
@@ -239,6 +214,7 @@ def execution(trade: wire.UserTrade, client_id: str) -> Execution:
         fee_asset=trade.commission_asset,
         realized=trade.realized_pnl,
         at_ms=trade.time,
+        origin=origin(client_id),
     )
 
 
@@ -284,10 +260,18 @@ def account_reports(
 ) -> list[PositionReport | FundingBooked]:
     """What an ACCOUNT_UPDATE says of positions, and of funding where that is its reason.
 
+    In hedge mode a symbol's rows are LONG, SHORT and an empty BOTH, which is no news there.
     Funding is the change of balance, of the symbol that the event names; a cross position's
-    event may list no position. Without a symbol it belongs to nobody and is left out.
+    event may list no position, and is then told of the leg of one-way mode. Without a symbol it
+    belongs to nobody and is left out.
     """
     body = update.account
+    hedged = {row.symbol for row in body.positions if row.position_side != "BOTH"}
+    rows = [
+        row
+        for row in body.positions
+        if row.amount or row.position_side != "BOTH" or row.symbol not in hedged
+    ]
     reports: list[PositionReport | FundingBooked] = [
         PositionReport(
             leg=leg_of(account, row.symbol, row.position_side),
@@ -296,22 +280,39 @@ def account_reports(
             cause=body.reason.lower(),
             at_ms=update.at_ms,
         )
-        for row in body.positions
+        for row in rows
     ]
     if body.reason == "FUNDING_FEE":
-        legs = {leg_of(account, row.symbol, row.position_side) for row in body.positions}
-        if body.symbol and not legs:
-            legs = {leg_of(account, body.symbol, "BOTH")}
-        if len(legs) == 1:
-            paid = -sum((balance.change for balance in body.balances), ZERO)
-            reports.append(FundingBooked(legs.pop(), paid, update.at_ms))
+        amounts = {leg_of(account, row.symbol, row.position_side): row.amount for row in rows}
+        if body.symbol and not amounts:
+            amounts = {leg_of(account, body.symbol, "BOTH"): ZERO}
+        paid = -sum((balance.change for balance in body.balances), ZERO)
+        shares = funding_shares(paid, amounts)
+        reports += [FundingBooked(leg, part, update.at_ms) for leg, part in shares.items()]
     return reports
+
+
+def funding_shares(paid: Decimal, amounts: Mapping[Leg, Decimal]) -> dict[Leg, Decimal]:
+    """Which leg paid how much of one symbol's funding, by their signed amounts.
+
+    Long and short pay at the same rate on the same mark, in opposite directions. Where they are
+    of one size nothing was paid, and what each of them paid is not to be known: nothing then,
+    as for legs of several symbols.
+    """
+    if not paid:
+        return {}
+    if len(amounts) == 1:
+        return dict.fromkeys(amounts, paid)
+    net = sum(amounts.values(), ZERO)
+    if not net or len({leg.symbol for leg in amounts}) != 1:
+        return {}
+    return {leg: paid * amount / net for leg, amount in amounts.items() if amount}
 
 
 def execution_report(account: str, update: wire.OrderTradeUpdate) -> ExecutionReport | None:
     """The fill in an ORDER_TRADE_UPDATE, or None where it tells none.
 
-    Liquidations come as CALCULATED; their client ids begin `autoclose-` or `adl_autoclose`.
+    Liquidations come as CALCULATED.
     """
     order = update.order
     if order.execution not in {"TRADE", "CALCULATED"} or order.last_quantity <= 0:
@@ -332,5 +333,6 @@ def execution_report(account: str, update: wire.OrderTradeUpdate) -> ExecutionRe
             fee_asset=order.commission_asset or "",
             realized=order.realized or ZERO,
             at_ms=order.at_ms,
+            origin=origin(order.client_id),
         ),
     )

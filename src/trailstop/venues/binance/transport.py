@@ -7,7 +7,6 @@ payload or a `Failure`, which says whether it may have had effect.
 from __future__ import annotations
 
 import asyncio
-import enum
 import hashlib
 import hmac
 import re
@@ -18,15 +17,26 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 import structlog
-from msgspec import Struct
-from yarl import URL
 
 from trailstop.clock import MS_PER_SECOND
 from trailstop.errors import ReadFailed
 from trailstop.venues.binance import codes, translate, wire
 from trailstop.venues.binance.settings import BinanceSettings
+from trailstop.venues.decoding import Decoder, whole
 from trailstop.venues.governor import AddressBudget, Governor, Window
 from trailstop.venues.offset import ServerClock
+from trailstop.venues.sending import (
+    HTTP_FORBIDDEN,
+    HTTP_OK_MAX,
+    HTTP_SERVER_ERROR,
+    HTTP_TIMEOUT,
+    HTTP_TOO_MANY,
+    Failure,
+    FailureKind,
+    Sender,
+    foreign_text,
+    read_failed,
+)
 
 T = TypeVar("T")
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -40,15 +50,8 @@ TEN_SECONDS_MS = 10_000
 SILENCE_MS_DEFAULT = 60_000
 """Pause after a 429 or 418 that names none: the rest of the present minute is in it."""
 
-HTTP_OK_MAX = 299
-HTTP_FORBIDDEN = 403
-HTTP_TIMEOUT = 408
 HTTP_BANNED = 418
-HTTP_TOO_MANY = 429
-HTTP_SERVER_ERROR = 500
 HTTP_UNAVAILABLE = 503
-TEXT_MAX = 200
-"""Characters of a foreign body that a message repeats."""
 BANNED_UNTIL = re.compile(r"banned until (\d+)")
 
 EMPTY: Mapping[str, str] = {}
@@ -57,31 +60,6 @@ EMPTY: Mapping[str, str] = {}
 def new_address() -> AddressBudget:
     """The budget of one address under the exchange's published limit."""
     return AddressBudget(Window(WEIGHT_PER_MINUTE, MINUTE_MS))
-
-
-class FailureKind(enum.Enum):
-    """What a failed request may have done."""
-
-    REFUSED = "refused"
-    """Certainly no effect; the code says why."""
-    TRANSIENT = "transient"
-    """Certainly no effect, and nothing wrong with the request: never sent, or turned away."""
-    UNKNOWN = "unknown"
-    """It may have had effect."""
-
-
-class Failure(Struct, frozen=True):
-    """Why there is no payload. `code` is the exchange's, else the HTTP status, else 0.
-
-    `sent_at_ms` is the time that the request was signed with, 0 where it was not signed; its
-    `recvWindow` later it can no longer have effect.
-    """
-
-    kind: FailureKind
-    code: int
-    text: str
-    retry_after_ms: int | None = None
-    sent_at_ms: int = 0
 
 
 def signature(secret: str, payload: str) -> str:
@@ -100,8 +78,14 @@ class Transport:
         address: AddressBudget | None = None,
     ) -> None:
         self._settings = settings
-        self._session = session
         self.server = server
+        self._sender = Sender(
+            session,
+            server,
+            connect_seconds=settings.connect_seconds,
+            answer_seconds=settings.answer_seconds,
+            write_answer_seconds=settings.write_answer_seconds,
+        )
         orders = (
             Window(ORDERS_PER_10S, TEN_SECONDS_MS),
             Window(ORDERS_PER_MINUTE, MINUTE_MS),
@@ -109,8 +93,6 @@ class Transport:
         address = address or new_address()
         self.governor = Governor(server.now_ms, asyncio.sleep, address, orders)
         self._headers = {"X-MBX-APIKEY": settings.api_key}
-        self._read_timeout = _timeout(settings.connect_seconds, settings.answer_seconds)
-        self._write_timeout = _timeout(settings.connect_seconds, settings.write_answer_seconds)
         self._log = structlog.get_logger("trailstop.venue").bind(
             account=settings.account, venue=translate.VENUE
         )
@@ -128,7 +110,7 @@ class Transport:
     async def _read(
         self,
         path: str,
-        decode: wire.Decoder[T],
+        decode: Decoder[T],
         params: Mapping[str, str] = EMPTY,
         weight: int = 1,
         signed: bool = True,
@@ -147,7 +129,7 @@ class Transport:
         method: Method,
         path: str,
         params: Mapping[str, str],
-        decode: wire.Decoder[T],
+        decode: Decoder[T],
         *,
         weight: int = 0,
         orders: int = 0,
@@ -163,7 +145,7 @@ class Transport:
         method: Method,
         path: str,
         params: Mapping[str, str],
-        decode: wire.Decoder[T],
+        decode: Decoder[T],
         *,
         is_write: bool = False,
     ) -> T | Failure:
@@ -190,7 +172,7 @@ class Transport:
         method: Method,
         path: str,
         params: Mapping[str, str],
-        decode: wire.Decoder[T],
+        decode: Decoder[T],
         *,
         is_write: bool,
     ) -> T | Failure:
@@ -209,51 +191,36 @@ class Transport:
         method: Method,
         path: str,
         query: str,
-        decode: wire.Decoder[T],
+        decode: Decoder[T],
         *,
         is_write: bool = False,
     ) -> T | Failure:
         """Send once and say what the answer, or its absence, means."""
-        sent_ms = self.server.now_ms()
-        url = URL(f"{self._settings.rest_url}{path}{'?' if query else ''}{query}", encoded=True)
-        try:
-            async with self._session.request(
-                method,
-                url,
-                headers=self._headers,
-                timeout=self._write_timeout if is_write else self._read_timeout,
-                # Followed, a redirected order would be sent again, as something else.
-                allow_redirects=False,
-            ) as response:
-                body = await response.read()
-                status, headers = response.status, response.headers
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Failure(FailureKind.TRANSIENT, 0, f"no connection: {error}")
-        except TimeoutError:
-            return Failure(FailureKind.UNKNOWN, 0, "no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
-            return Failure(FailureKind.UNKNOWN, 0, f"the connection was lost: {error!r}")
-        self._count(headers, sent_ms)
-        if status <= HTTP_OK_MAX:
-            return _decoded(body, decode)
-        failure = classify(status, body)
-        if status in {HTTP_TOO_MANY, HTTP_BANNED}:
-            return self._shut_out(failure, headers)
+        url = f"{self._settings.rest_url}{path}{'?' if query else ''}{query}"
+        reply = await self._sender.send(method, url, self._headers, is_write=is_write)
+        if isinstance(reply, Failure):
+            return reply
+        self._count(reply.headers, reply.sent_ms)
+        if reply.status <= HTTP_OK_MAX:
+            return _decoded(reply.body, decode)
+        failure = classify(reply.status, reply.body)
+        if reply.status in {HTTP_TOO_MANY, HTTP_BANNED}:
+            return self._shut_out(failure, reply.headers)
         return failure
 
     def _count(self, headers: Mapping[str, str], sent_ms: int) -> None:
         self.governor.told(
-            _whole(headers.get("X-MBX-USED-WEIGHT-1M")),
+            whole(headers.get("X-MBX-USED-WEIGHT-1M")),
             (
-                _whole(headers.get("X-MBX-ORDER-COUNT-10S")),
-                _whole(headers.get("X-MBX-ORDER-COUNT-1M")),
+                whole(headers.get("X-MBX-ORDER-COUNT-10S")),
+                whole(headers.get("X-MBX-ORDER-COUNT-1M")),
             ),
             sent_ms,
         )
 
     def _shut_out(self, failure: Failure, headers: Mapping[str, str]) -> Failure:
         """Keep silent for as long as the exchange asks; orders only where only they overflow."""
-        seconds = _whole(headers.get("Retry-After"))
+        seconds = whole(headers.get("Retry-After"))
         banned_until = BANNED_UNTIL.search(failure.text)
         if seconds is not None:
             wait_ms = seconds * MS_PER_SECOND
@@ -280,8 +247,7 @@ def classify(status: int, body: bytes) -> Failure:
     try:
         error = _ERROR(body)
     except msgspec.DecodeError:
-        text = body[:TEXT_MAX].decode(errors="replace").strip()
-        error = wire.ErrorBody(0, text)
+        error = wire.ErrorBody(0, foreign_text(body))
     unavailable = error.msg.lower().startswith("service unavailable")
     if (
         status in {HTTP_FORBIDDEN, HTTP_TOO_MANY, HTTP_BANNED}
@@ -301,7 +267,7 @@ def classify(status: int, body: bytes) -> Failure:
     return Failure(kind, error.code or status, f"HTTP {status}: {error.msg}")
 
 
-def _decoded(body: bytes, decode: wire.Decoder[T]) -> T | Failure:
+def _decoded(body: bytes, decode: Decoder[T]) -> T | Failure:
     try:
         return decode(body)
     except msgspec.DecodeError as cause:
@@ -312,22 +278,5 @@ def _decoded(body: bytes, decode: wire.Decoder[T]) -> T | Failure:
         return Failure(FailureKind.UNKNOWN, error.code, f"HTTP 200 with an error: {error.msg}")
 
 
-def _timeout(connect_seconds: float, answer_seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        total=connect_seconds + answer_seconds,
-        sock_connect=connect_seconds,
-        sock_read=answer_seconds,
-    )
-
-
-def read_failed(path: str, failure: Failure) -> ReadFailed:
-    """The error of a read that has no payload."""
-    return ReadFailed(f"{path}: {failure.text}")
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-_ERROR: wire.Decoder[wire.ErrorBody] = wire.Decoder(wire.ErrorBody)
-_TIME: wire.Decoder[wire.ServerTime] = wire.Decoder(wire.ServerTime)
+_ERROR: Decoder[wire.ErrorBody] = Decoder(wire.ErrorBody)
+_TIME: Decoder[wire.ServerTime] = Decoder(wire.ServerTime)

@@ -1,4 +1,4 @@
-"""The port: one account on Binance USDⓈ-M futures in one-way mode.
+"""The port: one account on Binance USDⓈ-M futures, in one-way or hedge mode.
 
 A stop is moved by placing the new one first and cancelling the old one afterwards, which is
 the executor's business: nothing that rests can be amended here.
@@ -7,6 +7,7 @@ the executor's business: nothing that rests can be amended here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
@@ -14,8 +15,9 @@ from typing import Literal, TypeVar
 
 import aiohttp
 import structlog
+from msgspec.structs import replace
 
-from trailstop.clock import MS_PER_SECOND, Clock
+from trailstop.clock import Clock
 from trailstop.domain.position import Fees, Leg
 from trailstop.domain.price import Instrument
 from trailstop.engine.events import Refusal
@@ -27,6 +29,7 @@ from trailstop.ports import (
     CancelOutcome,
     CloseRequest,
     Execution,
+    FundingBooked,
     Gone,
     LookedUp,
     OrderState,
@@ -41,20 +44,22 @@ from trailstop.ports import (
 from trailstop.venues.binance import codes, gate, orders, translate, wire
 from trailstop.venues.binance.feed import Feed
 from trailstop.venues.binance.history import History
+from trailstop.venues.binance.instruments import Instruments
 from trailstop.venues.binance.rest import BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
 from trailstop.venues.binance.snapshots import Snapshots
-from trailstop.venues.binance.transport import Failure, FailureKind
 from trailstop.venues.governor import AddressBudget, urgent_reads
 from trailstop.venues.offset import ServerClock
+from trailstop.venues.sending import Failure, FailureKind
+from trailstop.venues.unsettled import Unsettled, failed
 
 T = TypeVar("T")
 
 REFRESH_SECONDS = 30 * 60.0
 """How often clock and instruments are read anew."""
 REFRESH_AGAIN_SECONDS = 60.0
-UNSETTLED_MAX = 1_000
-"""Writes with an unknown outcome that are remembered; older ones have long settled."""
+CONTRACT_NEWS_SECONDS = 1.0
+"""News of contracts come many at a time; one read serves them all."""
 STILL_THERE = frozenset({OrderState.RESTING, OrderState.TRIGGERED, OrderState.FILLED})
 
 
@@ -80,8 +85,8 @@ class BinanceVenue:
         self._feed = Feed(settings, self._rest, self._session, chance)
         self._history = History(self._rest)
         self._snapshots = Snapshots(self._rest, settings)
-        self._instruments: dict[str, Instrument] = {}
-        self._settles_at_ms: dict[str, int] = {}
+        self._instruments = Instruments(self._rest, self._feed.emit, settings.account)
+        self._unsettled = Unsettled(settings.write_window_ms, self._server.now_ms)
         self._refresher: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("trailstop.venue").bind(
             account=settings.account, venue=translate.VENUE
@@ -104,9 +109,9 @@ class BinanceVenue:
 
     # --- life -----------------------------------------------------------------------------
     async def start(self) -> None:
-        """Read the clock and the instruments, check key and mode, open the account stream.
+        """Read the clock and the instruments, check the key, open the account stream.
 
-        Raises: Unreachable, BadCredentials, VenueError for a mode that is not supported.
+        Raises: Unreachable, BadCredentials.
         """
         try:
             await self._start()
@@ -117,7 +122,7 @@ class BinanceVenue:
     async def _start(self) -> None:
         try:
             await self._rest.sync_clock()
-            await self._read_instruments()
+            await self._instruments.read()
         except ReadFailed as error:
             raise Unreachable(
                 f"Binance does not answer at {self._settings.rest_url}; check the address and "
@@ -126,11 +131,6 @@ class BinanceVenue:
         config = await self._rest.account_config()
         if isinstance(config, Failure):
             raise self._start_error(config)
-        if config.dual_side_position:
-            raise VenueError(
-                f"account {self.account} is in hedge mode, which is not supported yet: switch "
-                "to one-way mode (Preferences, Position Mode) and start again"
-            )
         await self._feed.start()
         self._refresher = asyncio.create_task(self._refresh())
 
@@ -154,17 +154,22 @@ class BinanceVenue:
     async def _refresh(self) -> None:
         pause_seconds = REFRESH_SECONDS
         while True:
-            await asyncio.sleep(pause_seconds)
+            await self._contract_news(pause_seconds)
             try:
                 await self._rest.sync_clock()
-                await self._read_instruments()
+                await self._instruments.read()
                 pause_seconds = REFRESH_SECONDS
             except ReadFailed as error:
                 self._log.warning("clock and instruments not refreshed", reason=str(error))
                 pause_seconds = REFRESH_AGAIN_SECONDS
 
-    async def _read_instruments(self) -> None:
-        self._instruments = translate.instruments(await self._rest.exchange_info())
+    async def _contract_news(self, seconds: float) -> None:
+        """Wait so long, or until the exchange says that it changed a contract."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._feed.contract_news.wait()
+                await asyncio.sleep(CONTRACT_NEWS_SECONDS)
+        self._feed.contract_news.clear()
 
     def exchange_ms(self) -> int:
         """The exchange's time now, Unix milliseconds."""
@@ -179,9 +184,14 @@ class BinanceVenue:
         """Choose whose prices `events` carries."""
         self._feed.watch(symbols)
 
-    def events(self) -> AsyncIterator[VenueEvent]:
+    async def events(self) -> AsyncIterator[VenueEvent]:
         """Prices of watched symbols and the account's own events, reconnecting for ever."""
-        return self._feed.events()
+        async for event in self._feed.events():
+            if isinstance(event, FundingBooked):
+                for booked in self._snapshots.by_leg(event):
+                    yield booked
+            else:
+                yield event
 
     # --- reads ----------------------------------------------------------------------------
     async def snapshot(self, symbols: frozenset[str] | None, *, urgent: bool = False) -> Snapshot:
@@ -238,7 +248,7 @@ class BinanceVenue:
             return await self._verified(request, answer)
         if answer.code == codes.DUPLICATE_ID:
             return await self._same_id(request.leg, request.client_id, "stop")
-        return self._failed(answer, request.client_id)
+        return await self._order_failed(answer, request, instrument)
 
     async def _verified(self, request: StopRequest, order: wire.AlgoOrder) -> Outcome:
         try:
@@ -294,7 +304,7 @@ class BinanceVenue:
             return Acknowledged(str(answer.order_id), answer.update_time)
         if answer.code == codes.DUPLICATE_ID:
             return await self._same_id(request.leg, request.client_id, "order")
-        return self._failed(answer, request.client_id)
+        return await self._order_failed(answer, request, instrument)
 
     async def look_up(
         self, leg: Leg, client_id: str, service: Literal["stop", "order"]
@@ -307,9 +317,7 @@ class BinanceVenue:
         Raises: ReadFailed.
         """
         found = await self._ask(leg, client_id, service)
-        wait_ms = self._settles_at_ms.get(client_id, 0) - self.exchange_ms()
-        if found.state is OrderState.ABSENT and wait_ms > 0:
-            await asyncio.sleep(wait_ms / MS_PER_SECOND)
+        if found.state is OrderState.ABSENT and await self._unsettled.wait(client_id):
             found = await self._ask(leg, client_id, service)
         return found
 
@@ -347,23 +355,28 @@ class BinanceVenue:
         self._log.error("an order was stopped at the gate", reason=finding)
         return Refused(Refusal.OTHER, 0, f"not sent: {finding}")
 
-    def _failed(self, failure: Failure, client_id: str) -> Refused | Unknown:
-        match failure.kind:
-            case FailureKind.REFUSED:
-                return codes.refused(failure.code, failure.text, failure.retry_after_ms)
-            case FailureKind.TRANSIENT:
-                return Refused(
-                    Refusal.TRANSIENT,
-                    failure.code,
-                    failure.text,
-                    retry_after_ms=failure.retry_after_ms,
-                )
-            case FailureKind.UNKNOWN:
-                self._remember(client_id, failure.sent_at_ms)
-                return Unknown(failure.text)
+    async def _order_failed(
+        self, failure: Failure, request: StopRequest | CloseRequest, instrument: Instrument
+    ) -> Refused | Unknown:
+        """Say why an order has failed, having looked up what the refusal is about."""
+        outcome = self._failed(failure, request.client_id)
+        if isinstance(outcome, Unknown) or failure.kind is not FailureKind.REFUSED:
+            return outcome
+        leg, code = request.leg, failure.code
+        if code in codes.OUTDATED:
+            await self._instruments.read_after_refusal()
+            if code in codes.GRID and self._instruments[leg.symbol] != instrument:
+                text = f"{failure.text}; the grid of {leg.symbol} has changed and is known now"
+                return replace(outcome, reason=Refusal.TRANSIENT, text=text)
+        elif outcome.reason is Refusal.BAND and isinstance(request, StopRequest):
+            above = code in codes.ABOVE_BAND
+            nearest = await self._instruments.nearest(leg.symbol, request.price, above=above)
+            return replace(outcome, nearest=nearest)
+        elif codes.is_wrong_mode(code, failure.text):
+            return replace(outcome, text=f"{failure.text} {orders.mode_text(leg)}")
+        return outcome
 
-    def _remember(self, client_id: str, sent_at_ms: int) -> None:
-        """Note until when a lost write may still arrive."""
-        while len(self._settles_at_ms) >= UNSETTLED_MAX:
-            self._settles_at_ms.pop(next(iter(self._settles_at_ms)))
-        self._settles_at_ms[client_id] = sent_at_ms + self._settings.write_window_ms
+    def _failed(self, failure: Failure, client_id: str) -> Refused | Unknown:
+        if failure.kind is FailureKind.UNKNOWN:
+            self._unsettled.note(client_id, failure.sent_at_ms)
+        return failed(failure, codes.refused)

@@ -9,27 +9,13 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/ as of 202
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
-T = TypeVar("T")
-
 
 class Payload(Struct, frozen=True, rename="camel"):
     """Base of REST payloads: camelCase on the wire."""
-
-
-class Decoder(Generic[T]):
-    """Reads one kind of payload; lenient where number and text are exchanged for another."""
-
-    def __init__(self, kind: Any) -> None:
-        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind, strict=False)
-
-    def __call__(self, body: bytes | str) -> T:
-        """Raises: msgspec.DecodeError for anything that is not this payload."""
-        return self._decoder.decode(body)
 
 
 # --- REST: general ------------------------------------------------------------------------
@@ -55,6 +41,8 @@ class Filter(Payload, frozen=True):
     min_qty: Decimal | None = None
     max_qty: Decimal | None = None
     notional: Decimal | None = None
+    multiplier_up: Decimal | None = None
+    multiplier_down: Decimal | None = None
 
 
 class SymbolInfo(Payload, frozen=True):
@@ -193,6 +181,13 @@ class PriceTicker(Payload, frozen=True):
     price: Decimal
 
 
+class PremiumIndex(Payload, frozen=True):
+    """`market-data/rest-api/Mark-Price`."""
+
+    symbol: str
+    mark_price: Decimal
+
+
 class AggregateTrade(Struct, frozen=True):
     """`market-data/rest-api/Compressed-Aggregate-Trades-List` and the `@aggTrade` stream."""
 
@@ -240,6 +235,12 @@ class MarkPriceUpdate(Struct, frozen=True):
     symbol: str = field(name="s")
     mark: Decimal = field(name="p")
     at_ms: int = field(name="E")
+
+
+class ContractInfo(Struct, frozen=True):
+    """`websocket-market-streams/Contract-Info-Stream`: something of a symbol has changed."""
+
+    symbol: str = field(name="s")
 
 
 class AlgoFields(Struct, frozen=True):

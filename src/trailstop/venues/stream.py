@@ -1,18 +1,18 @@
 """Sockets that are kept open: connect, subscribe, notice silence, reconnect, rotate.
 
 A `Stream` knows nothing of what its frames mean. Whoever owns it gives it an address (asked
-for anew at each connect), the subscriptions wanted, and a place for the frames.
+for anew at each connect), the way in which its exchange is spoken to, the subscriptions
+wanted, and a place for the frames.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, Literal
 
 import aiohttp
-import msgspec
 import structlog
 from msgspec import Struct
 
@@ -20,11 +20,12 @@ from trailstop.errors import ReadFailed
 
 Text = str | bytes
 Socket = aiohttp.ClientWebSocketResponse
+Method = Literal["subscribe", "unsubscribe"]
 NOTHING: Final[frozenset[str]] = frozenset()
 
 BACKOFF_SECONDS_FIRST = 0.25
 BACKOFF_SECONDS_MAX = 15.0
-"""Four attempts a minute at the end; the exchange allows 300 in five minutes."""
+"""Four attempts a minute at the end; Binance allows 300 in five minutes, Bybit 500."""
 BACKOFF_DOUBLINGS_MAX = 10
 STEADY_SECONDS = 60.0
 """A socket that lived this long was a success, and the next failure is a first one."""
@@ -37,9 +38,6 @@ HEARTBEAT_SECONDS = 20.0
 """Pings of ours; a socket without a pong within half of it is dead."""
 CLOSE_SECONDS = 1.0
 """Wait for the other end's goodbye."""
-NAMES_PER_MESSAGE = 100
-MESSAGE_PAUSE_SECONDS = 0.2
-"""The exchange allows 10 messages a second on one connection."""
 FRAME_BYTES_MAX = 4 * 1_024 * 1_024
 
 CLOSED_KINDS = frozenset(
@@ -52,6 +50,20 @@ CLOSED_KINDS = frozenset(
 )
 
 
+class Speech(Struct, frozen=True):
+    """How an exchange is spoken to on its sockets. Seconds throughout."""
+
+    venue: str
+    """The exchange's name, for the log."""
+    messages: Callable[[Method, Sequence[str]], Iterable[str]]
+    """What is sent to subscribe to these names, or to give them up."""
+    pause_seconds: float
+    """Between two messages, so that the exchange's limit for a connection is kept."""
+    ping: Callable[[], str] | None = None
+    """A keep-alive of the exchange's own, where the protocol's pings are not enough."""
+    ping_seconds: float = 20.0
+
+
 class StreamSettings(Struct, frozen=True):
     """What differs from stream to stream. Seconds throughout."""
 
@@ -59,7 +71,7 @@ class StreamSettings(Struct, frozen=True):
     connect_seconds: float
     rotate_seconds: float
     silence_seconds: float | None = None
-    """Longest time without a frame; None where silence is usual and pings have to do."""
+    """Longest time without news; None where silence is usual and pings have to do."""
     silence_is_loss: bool = True
     """False where silence may well be the truth: the socket is then only renewed."""
     needs_names: bool = True
@@ -67,16 +79,20 @@ class StreamSettings(Struct, frozen=True):
 
 
 class _Line:
-    """One open socket and the task that tells it what is wanted."""
+    """One open socket, what it brought while it was greeted, and the tasks that speak to it."""
 
-    def __init__(self, socket: Socket, subscriber: asyncio.Task[None]) -> None:
+    def __init__(
+        self, socket: Socket, early: Sequence[Text], speakers: Sequence[asyncio.Task[None]]
+    ) -> None:
         self.socket = socket
-        self._subscriber = subscriber
+        self.early = early
+        self._speakers = speakers
 
     async def close(self) -> None:
-        """Close both; safe to call for a socket that has gone."""
-        self._subscriber.cancel()
-        await asyncio.gather(self._subscriber, return_exceptions=True)
+        """Close all of it; safe to call for a socket that has gone."""
+        for speaker in self._speakers:
+            speaker.cancel()
+        await asyncio.gather(*self._speakers, return_exceptions=True)
         await self.socket.close()
 
 
@@ -87,20 +103,27 @@ class Stream:
         self,
         settings: StreamSettings,
         session: aiohttp.ClientSession,
+        speech: Speech,
         *,
         address: Callable[[], Awaitable[str]],
-        on_frame: Callable[[Text], Awaitable[None]],
+        greet: Callable[[Socket], Awaitable[Sequence[Text]]] | None = None,
+        on_frame: Callable[[Text], Awaitable[bool]],
         on_state: Callable[[bool, str], Awaitable[None]],
         chance: random.Random,
     ) -> None:
         """Take what the stream needs.
 
-        `address` may raise `ReadFailed`, which counts as a failed connect. `on_state` hears
-        of every connect and loss.
+        `address` and `greet` may raise `ReadFailed`, which counts as a failed connect.
+        `greet` does what has to come before everything else on a new socket and returns the
+        frames that it read and that were not for it. `on_frame` says whether a frame was
+        news: an answer to us does not break a silence. `on_state` hears of every connect
+        and loss.
         """
         self._settings = settings
         self._session = session
+        self._speech = speech
         self._address = address
+        self._greet = greet
         self._on_frame = on_frame
         self._on_state = on_state
         self._chance = chance
@@ -109,10 +132,10 @@ class Stream:
         self._renew = False
         self._deadline: asyncio.Timeout | None = None
         self._expected_by: float | None = None
+        self._expected_since = 0.0
         self._heard_at = 0.0
-        self._message_id = 0
         self._log = structlog.get_logger("trailstop.venue").bind(
-            venue="binance", stream=settings.name
+            venue=speech.venue, stream=settings.name
         )
 
     def want(self, names: frozenset[str]) -> None:
@@ -126,12 +149,13 @@ class Stream:
         self._wake_at(0.0)
 
     def expect_within(self, seconds: float, since: float) -> None:
-        """Count the stream as blind if no frame at all comes within this time.
+        """Count the stream as blind if no news at all comes within this time.
 
         `since` is the loop's time at which the write was sent: its event may well overtake
         its answer.
         """
         if self._expected_by is None and self._heard_at < since:
+            self._expected_since = since
             self._expected_by = since + seconds
             self._wake_at(self._expected_by)
 
@@ -169,13 +193,24 @@ class Stream:
                 max_msg_size=FRAME_BYTES_MAX,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
             )
+        try:
+            async with asyncio.timeout(self._settings.connect_seconds):
+                early = await self._greet(socket) if self._greet is not None else ()
+        except BaseException:
+            await socket.close()
+            raise
         self._expected_by = None
-        return _Line(socket, asyncio.create_task(self._subscribe(socket)))
+        speakers = [asyncio.create_task(self._subscribe(socket))]
+        if self._speech.ping is not None:
+            speakers.append(asyncio.create_task(self._keep_alive(socket, self._speech.ping)))
+        return _Line(socket, early, speakers)
 
     async def _serve(self, line: _Line) -> _Line | None:
         """Read until the socket is lost (raises), replaced (by the one returned) or idle."""
         try:
             await self._on_state(True, "connected")
+            for frame in line.early:
+                await self._on_frame(frame)
             renew_at = asyncio.get_running_loop().time() + self._settings.rotate_seconds
             while True:
                 await self._read(line.socket, renew_at)
@@ -204,7 +239,7 @@ class Stream:
     async def _read(self, socket: Socket, renew_at: float) -> None:
         """Hand frames on until the socket is to be renewed, or nothing is wanted from it.
 
-        Raises: ConnectionResetError when it is closed or has been silent for too long.
+        Raises: ConnectionResetError when it is closed or has told nothing for too long.
         """
         loop = asyncio.get_running_loop()
         heard_at = loop.time()
@@ -230,9 +265,11 @@ class Stream:
                 self._deadline = None
             if message.type in CLOSED_KINDS:
                 raise ConnectionResetError(f"closed by the exchange ({message.data})")
-            heard_at = self._heard_at = loop.time()
-            self._expected_by = None
-            await self._on_frame(message.data)
+            at = loop.time()
+            if await self._on_frame(message.data):
+                heard_at = self._heard_at = at
+                if self._expected_since <= at:
+                    self._expected_by = None
 
     async def _drain(self, socket: Socket) -> None:
         """Take what the old socket still brings while the new one fills its buffer."""
@@ -251,27 +288,31 @@ class Stream:
         sent = NOTHING
         while True:
             wanted = self._wanted
-            for method, names in (("SUBSCRIBE", wanted - sent), ("UNSUBSCRIBE", sent - wanted)):
-                await self._send_names(socket, method, sorted(names))
+            # One that an exchange refuses is not repeated before the next socket.
+            await self._send(socket, "subscribe", wanted - sent)
+            await self._send(socket, "unsubscribe", sent - wanted)
             sent = wanted
             while self._wanted == sent:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def _send_names(self, socket: Socket, method: str, names: list[str]) -> None:
-        for start in range(0, len(names), NAMES_PER_MESSAGE):
-            self._message_id += 1
-            message = {
-                "method": method,
-                "params": names[start : start + NAMES_PER_MESSAGE],
-                "id": self._message_id,
-            }
+    async def _send(self, socket: Socket, method: Method, names: frozenset[str]) -> None:
+        for message in self._speech.messages(method, sorted(names)):
             try:
-                await socket.send_str(msgspec.json.encode(message).decode())
+                await socket.send_str(message)
             except (aiohttp.ClientError, OSError):
                 # The reader notices the loss, and the next socket is told everything.
                 return
-            await asyncio.sleep(MESSAGE_PAUSE_SECONDS)
+            await asyncio.sleep(self._speech.pause_seconds)
+
+    async def _keep_alive(self, socket: Socket, ping: Callable[[], str]) -> None:
+        """Say something at intervals, since the exchange cuts those who do not."""
+        while True:
+            await asyncio.sleep(self._speech.ping_seconds)
+            try:
+                await socket.send_str(ping())
+            except (aiohttp.ClientError, OSError):
+                return
 
     def _wake_at(self, at: float) -> None:
         """Bring the reader's deadline forward; 0 is at once."""

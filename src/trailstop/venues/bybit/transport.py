@@ -1,0 +1,293 @@
+"""Sending to Bybit: signing, time, budgets, and what an answer means.
+
+A read gives its payload or raises `ReadFailed`; a write gives its payload or a `Failure`, which
+says whether it may have had effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+import structlog
+from msgspec import Struct
+
+from trailstop.clock import MS_PER_SECOND, NS_PER_MS
+from trailstop.errors import ReadFailed
+from trailstop.venues.bybit import codes, wire
+from trailstop.venues.bybit.settings import BybitSettings
+from trailstop.venues.decoding import Decoder, whole
+from trailstop.venues.governor import AddressBudget, Governor, RollingWindow
+from trailstop.venues.offset import ServerClock
+from trailstop.venues.sending import (
+    HTTP_FORBIDDEN,
+    HTTP_OK_MAX,
+    HTTP_SERVER_ERROR,
+    HTTP_TIMEOUT,
+    HTTP_TOO_MANY,
+    Failure,
+    FailureKind,
+    Reply,
+    Sender,
+    foreign_text,
+    read_failed,
+)
+
+T = TypeVar("T")
+Body = Mapping[str, str | int | bool]
+
+VENUE = "bybit"
+ADDRESS_REQUESTS = 600
+ADDRESS_WINDOW_MS = 5_000
+"""Requests of one address, page `rate-limit` (read 2026-11)."""
+SHUT_OUT_MS = 10 * 60 * MS_PER_SECOND
+"""Silence that the exchange wants from an address that it answers with 403."""
+ENDPOINT_WINDOW_MS = MS_PER_SECOND
+ENDPOINT_REQUESTS = {
+    "/v5/position/list": 50,
+    "/v5/position/trading-stop": 10,
+    "/v5/order/create": 10,
+    "/v5/order/realtime": 50,
+    "/v5/order/history": 50,
+    "/v5/execution/list": 50,
+    "/v5/account/fee-rate": 5,
+    "/v5/account/info": 50,
+}
+"""Requests of one account per second, page `rate-limit` (read 2026-11); what an answer's headers
+state replaces them. Endpoints not listed count for the address alone."""
+HTTP_UNAUTHORIZED = 401
+
+EMPTY: Mapping[str, str] = {}
+
+
+def new_address() -> AddressBudget:
+    """The budget of one address under the exchange's published limit."""
+    return AddressBudget(RollingWindow(ADDRESS_REQUESTS, ADDRESS_WINDOW_MS))
+
+
+class Answer(Struct, Generic[T], frozen=True):
+    """A payload, and the exchange's time of it (Unix ms, 0 where it states none)."""
+
+    payload: T
+    at_ms: int
+
+
+class _Endpoint:
+    """The budget of one endpoint: the account's requests of this second, and the address."""
+
+    def __init__(self, limit: int, server: ServerClock, address: AddressBudget) -> None:
+        self.window = RollingWindow(limit, ENDPOINT_WINDOW_MS)
+        self.governor = Governor(server.now_ms, asyncio.sleep, address, (self.window,))
+
+
+def signature(secret: str, payload: str) -> str:
+    """HMAC-SHA256 in hexadecimal, page `guide#authentication`."""
+    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+
+class Transport:
+    """One account's requests over one kept-alive session; what they ask is written in `rest`."""
+
+    def __init__(
+        self,
+        settings: BybitSettings,
+        session: aiohttp.ClientSession,
+        server: ServerClock,
+        address: AddressBudget | None = None,
+    ) -> None:
+        self._settings = settings
+        self.server = server
+        self._sender = Sender(
+            session,
+            server,
+            connect_seconds=settings.connect_seconds,
+            answer_seconds=settings.answer_seconds,
+            write_answer_seconds=settings.write_answer_seconds,
+        )
+        address = address or new_address()
+        self._address = Governor(server.now_ms, asyncio.sleep, address)
+        self._endpoints = {
+            path: _Endpoint(limit, server, address) for path, limit in ENDPOINT_REQUESTS.items()
+        }
+        self._log = structlog.get_logger("trailstop.venue").bind(
+            account=settings.account, venue=VENUE
+        )
+
+    async def server_time(self) -> int:
+        """GET market/time, Unix ms. Raises: ReadFailed."""
+        answer = await self._read("/v5/market/time", _TIME, is_signed=False)
+        return answer.time_nano // NS_PER_MS
+
+    async def sync_clock(self) -> None:
+        """Estimate the exchange's clock anew. Raises: ReadFailed."""
+        await self.server.sync(self.server_time)
+
+    # --- sending --------------------------------------------------------------------------
+    async def _read(
+        self,
+        path: str,
+        decode: Decoder[T],
+        params: Mapping[str, str] = EMPTY,
+        *,
+        is_signed: bool = True,
+    ) -> T:
+        answer = await self._get(path, decode, params, is_signed=is_signed)
+        if isinstance(answer, Failure):
+            raise read_failed(path, answer)
+        return answer.payload
+
+    async def _get(
+        self,
+        path: str,
+        decode: Decoder[T],
+        params: Mapping[str, str] = EMPTY,
+        *,
+        is_signed: bool = True,
+    ) -> Answer[T] | Failure:
+        """Wait for a turn and ask. Raises: ReadFailed where no turn comes soon."""
+        endpoint = self._endpoints.get(path)
+        if endpoint is None:
+            await self._address.read(1)
+        else:
+            await endpoint.governor.read(1, 1)
+        # Cursors come percent-encoded already, and are wanted back as they came.
+        query = "&".join(f"{name}={quote(value, safe='%')}" for name, value in params.items())
+        if is_signed:
+            return await self._signed("GET", path, query, None, decode)
+        url = f"{self._settings.rest_url}{path}{'?' if query else ''}{query}"
+        reply = await self._sender.send("GET", url, {})
+        return reply if isinstance(reply, Failure) else self._answered(path, reply, decode)
+
+    async def _post(self, path: str, body: Body, decode: Decoder[T]) -> Answer[T] | Failure:
+        """Send a write, out of the reserve where need be; it never waits for its turn."""
+        wait_ms = self._endpoints[path].governor.protective(1, 1)
+        if wait_ms:
+            text = f"our own request budget is used up for {wait_ms} ms"
+            return Failure(FailureKind.TRANSIENT, 0, text, wait_ms)
+        return await self._signed("POST", path, "", msgspec.json.encode(body), decode)
+
+    async def _signed(
+        self, method: str, path: str, query: str, body: bytes | None, decode: Decoder[T]
+    ) -> Answer[T] | Failure:
+        """Sign and send; once more after reading the clock where that was the refusal.
+
+        The repeat is safe for a write too, with the same client id: the refusal is definite.
+        """
+        answer = await self._sign_and_send(method, path, query, body, decode)
+        if (
+            not isinstance(answer, Failure)
+            or answer.kind is not FailureKind.REFUSED
+            or answer.code != codes.CLOCK
+        ):
+            return answer
+        self._log.warning("the exchange's clock was misjudged, reading it again", path=path)
+        try:
+            await self.sync_clock()
+        except ReadFailed:
+            return answer
+        return await self._sign_and_send(method, path, query, body, decode)
+
+    async def _sign_and_send(
+        self, method: str, path: str, query: str, body: bytes | None, decode: Decoder[T]
+    ) -> Answer[T] | Failure:
+        settings = self._settings
+        is_write = body is not None
+        at_ms = self.server.now_ms()
+        window_ms = settings.write_window_ms if is_write else settings.read_window_ms
+        content = query if body is None else body.decode()
+        headers = {
+            "X-BAPI-API-KEY": settings.api_key,
+            "X-BAPI-TIMESTAMP": str(at_ms),
+            "X-BAPI-RECV-WINDOW": str(window_ms),
+            "X-BAPI-SIGN": signature(
+                settings.api_secret, f"{at_ms}{settings.api_key}{window_ms}{content}"
+            ),
+        }
+        if is_write:
+            headers["Content-Type"] = "application/json"
+        url = f"{settings.rest_url}{path}{'?' if query else ''}{query}"
+        reply = await self._sender.send(method, url, headers, body, is_write=is_write)
+        answer = reply if isinstance(reply, Failure) else self._answered(path, reply, decode)
+        if isinstance(answer, Failure):
+            return msgspec.structs.replace(answer, sent_at_ms=at_ms)
+        return answer
+
+    # --- answers --------------------------------------------------------------------------
+    def _answered(self, path: str, reply: Reply, decode: Decoder[T]) -> Answer[T] | Failure:
+        """Count what the answer says of the budgets, and read it."""
+        endpoint = self._endpoints.get(path)
+        if endpoint is not None:
+            self._count(endpoint.window, reply)
+        answer = read_answer(reply.status, reply.body, decode)
+        if not isinstance(answer, Failure):
+            return answer
+        if reply.status == HTTP_FORBIDDEN or answer.code == codes.ADDRESS_LIMIT:
+            self._address.close_for(SHUT_OUT_MS)
+            self._log.warning("the exchange asks for silence", retry_after_ms=SHUT_OUT_MS)
+            return msgspec.structs.replace(answer, retry_after_ms=SHUT_OUT_MS)
+        if answer.code == codes.TOO_MANY_VISITS:
+            return self._too_many(endpoint, reply, answer)
+        return answer
+
+    def _count(self, window: RollingWindow, reply: Reply) -> None:
+        limit = whole(reply.headers.get("X-Bapi-Limit"))
+        left = whole(reply.headers.get("X-Bapi-Limit-Status"))
+        if limit:
+            window.limit = limit
+            if left is not None:
+                window.told(self.server.now_ms(), limit - left, reply.sent_ms)
+
+    def _too_many(self, endpoint: _Endpoint | None, reply: Reply, answer: Failure) -> Failure:
+        """One endpoint is used up until the time that the answer states."""
+        now_ms = self.server.now_ms()
+        until_ms = whole(reply.headers.get("X-Bapi-Limit-Reset-Timestamp"))
+        if until_ms is None or until_ms <= now_ms:
+            until_ms = now_ms + ENDPOINT_WINDOW_MS
+        if endpoint is not None:
+            endpoint.window.close_until(until_ms)
+        return msgspec.structs.replace(answer, retry_after_ms=until_ms - now_ms)
+
+
+def read_answer(status: int, body: bytes, decode: Decoder[T]) -> Answer[T] | Failure:
+    """The payload of an answer, or what its absence says about the request's effect.
+
+    Nearly every answer is an HTTP 200 whose `retCode` tells. Pages `error` and `guide`, read
+    2026-11: timeouts and overload of the server may have had effect; limits stand in front of
+    everything; any other code is definite. A page of somebody in between proves nothing.
+    """
+    try:
+        envelope = _ENVELOPE(body)
+    except msgspec.DecodeError:
+        envelope = None
+    if envelope is not None and envelope.ret_code == 0 and status <= HTTP_OK_MAX:
+        try:
+            return Answer(decode(envelope.result), whole(envelope.time) or 0)
+        except msgspec.DecodeError as error:
+            return Failure(FailureKind.UNKNOWN, 0, f"the answer cannot be read: {error}")
+    code = envelope.ret_code if envelope is not None else 0
+    said = envelope.ret_msg if envelope is not None else foreign_text(body)
+    text = f"retCode {code}: {said}" if code else f"HTTP {status}: {said}"
+    if status == HTTP_FORBIDDEN or code in {codes.TOO_MANY_VISITS, codes.ADDRESS_LIMIT}:
+        kind = FailureKind.TRANSIENT
+    elif status == HTTP_UNAUTHORIZED:
+        kind = FailureKind.REFUSED
+    elif (
+        code == 0
+        or code in codes.UNKNOWN_OUTCOME
+        or status >= HTTP_SERVER_ERROR
+        or status in {HTTP_TIMEOUT, HTTP_TOO_MANY}
+    ):
+        kind = FailureKind.UNKNOWN
+    else:
+        kind = FailureKind.REFUSED
+    return Failure(kind, code or status, text)
+
+
+_ENVELOPE: Decoder[wire.Envelope] = Decoder(wire.Envelope)
+_TIME: Decoder[wire.ServerTime] = Decoder(wire.ServerTime)

@@ -1,0 +1,330 @@
+"""The port: one account on Bybit linear perpetuals, in one-way and in hedge mode.
+
+The position has one stop, which is moved in place and shared with everybody on the account: it
+carries no client id, and that it rests is proven by reading it back. Which mode a symbol is in
+stands in its leg alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Literal
+
+import aiohttp
+import structlog
+
+from trailstop.clock import Clock
+from trailstop.domain.position import Fees, Leg
+from trailstop.domain.price import Instrument
+from trailstop.engine.events import Refusal
+from trailstop.errors import BadCredentials, ReadFailed, Unreachable, VenueError
+from trailstop.guard.snapshot import Snapshot
+from trailstop.ports import (
+    Acknowledged,
+    Bar,
+    CancelOutcome,
+    CloseRequest,
+    Execution,
+    InstrumentChanged,
+    LookedUp,
+    OrderState,
+    Outcome,
+    Refused,
+    StopForm,
+    StopRequest,
+    Trade,
+    Unknown,
+    VenueEvent,
+)
+from trailstop.venues.bybit import codes, gate, orders, translate
+from trailstop.venues.bybit.feed import Feed
+from trailstop.venues.bybit.history import History
+from trailstop.venues.bybit.instruments import Instruments
+from trailstop.venues.bybit.position_stops import PositionStops
+from trailstop.venues.bybit.rest import BybitRest
+from trailstop.venues.bybit.settings import BybitSettings
+from trailstop.venues.bybit.snapshots import Snapshots
+from trailstop.venues.decoding import number
+from trailstop.venues.governor import AddressBudget, urgent_reads
+from trailstop.venues.offset import ServerClock
+from trailstop.venues.sending import Failure
+from trailstop.venues.unsettled import Unsettled, failed
+
+REFRESH_SECONDS = 30 * 60.0
+"""How often clock and instruments are read anew."""
+REFRESH_AGAIN_SECONDS = 60.0
+STILL_THERE = frozenset({OrderState.RESTING, OrderState.TRIGGERED, OrderState.FILLED})
+
+
+class BybitVenue:
+    """Implements `trailstop.ports.Venue`. Construct inside a running event loop."""
+
+    def __init__(
+        self,
+        settings: BybitSettings,
+        clock: Clock,
+        chance: random.Random,
+        server: ServerClock | None = None,
+        budget: AddressBudget | None = None,
+    ) -> None:
+        """Take the settings, our clock and the source of jitter.
+
+        Accounts that reach the exchange from one address share `server` and `budget`.
+        """
+        self._settings = settings
+        self._server = server or ServerClock(clock)
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._rest = BybitRest(settings, self._session, self._server, budget)
+        self._feed = Feed(settings, self._rest, self._session, chance)
+        self._history = History(self._rest)
+        self._instruments = Instruments(self._rest, self._tell)
+        self._snapshots = Snapshots(self._rest, settings, self._instruments.coin_of)
+        self._unsettled = Unsettled(settings.write_window_ms, self._server.now_ms)
+        self._stops = PositionStops(self._rest, self._feed, self._unsettled, settings.account)
+        self._refresher: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("trailstop.venue").bind(
+            account=settings.account, venue=translate.VENUE
+        )
+
+    @property
+    def name(self) -> str:
+        """The exchange's name in lower case."""
+        return translate.VENUE
+
+    @property
+    def account(self) -> str:
+        """The account's name in our settings."""
+        return self._settings.account
+
+    @property
+    def stop_form(self) -> StopForm:
+        """The position's one stop, moved in place."""
+        return StopForm.POSITION_STOP
+
+    # --- life -----------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Read the clock and the instruments, check the key, open the account stream.
+
+        Raises: Unreachable, BadCredentials.
+        """
+        try:
+            await self._start()
+        except VenueError:
+            await self.close()
+            raise
+
+    async def _start(self) -> None:
+        try:
+            await self._rest.sync_clock()
+            await self._instruments.read()
+        except ReadFailed as error:
+            raise Unreachable(
+                f"Bybit does not answer at {self._settings.rest_url}; check the address and "
+                f"the network ({error})"
+            ) from error
+        info = await self._rest.account_info()
+        if isinstance(info, Failure):
+            raise self._start_error(info)
+        await self._feed.start()
+        self._refresher = asyncio.create_task(self._refresh())
+
+    def _start_error(self, failure: Failure) -> VenueError:
+        key, secret = self._settings.key_variables
+        if failure.code in codes.KEY_CODES:
+            return BadCredentials(
+                f"Bybit refuses the key of account {self.account}: check {key} and {secret}, that "
+                f"they are of this environment (live, demo or testnet each have their own), and "
+                f"that the key may trade contracts from this address ({failure.text})"
+            )
+        return Unreachable(f"Bybit does not give account {self.account}: {failure.text}")
+
+    async def close(self) -> None:
+        """Close the sockets; touches no order."""
+        if self._refresher is not None:
+            self._refresher.cancel()
+            await asyncio.gather(self._refresher, return_exceptions=True)
+        await self._feed.close()
+        await self._session.close()
+
+    async def _refresh(self) -> None:
+        pause_seconds = REFRESH_SECONDS
+        while True:
+            await asyncio.sleep(pause_seconds)
+            try:
+                await self._rest.sync_clock()
+                await self._instruments.read()
+                pause_seconds = REFRESH_SECONDS
+            except ReadFailed as error:
+                self._log.warning("clock and instruments not refreshed", reason=str(error))
+                pause_seconds = REFRESH_AGAIN_SECONDS
+
+    async def _tell(self, changed: InstrumentChanged) -> None:
+        self._log.info("an instrument changed", symbol=changed.symbol, status=changed.text)
+        await self._feed.emit(changed)
+
+    def exchange_ms(self) -> int:
+        """The exchange's time now, Unix milliseconds."""
+        return self._server.now_ms()
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The grid and limits of a symbol. Raises: KeyError for a symbol not listed."""
+        return self._instruments[symbol]
+
+    # --- pushes ---------------------------------------------------------------------------
+    def watch(self, symbols: frozenset[str]) -> None:
+        """Choose whose prices `events` carries."""
+        self._feed.watch(symbols)
+
+    def events(self) -> AsyncIterator[VenueEvent]:
+        """Prices of watched symbols and the account's own events, reconnecting for ever."""
+        return self._feed.events()
+
+    # --- reads ----------------------------------------------------------------------------
+    async def snapshot(self, symbols: frozenset[str] | None, *, urgent: bool = False) -> Snapshot:
+        """Positions and stops, of everything (None) or of some symbols. Raises: ReadFailed."""
+        with urgent_reads(urgent):
+            snapshot = await self._snapshots.read(symbols)
+            await self._learn(snapshot)
+        return snapshot
+
+    async def _learn(self, snapshot: Snapshot) -> None:
+        """Read the instruments that the list left out, since they do not trade any more."""
+        for symbol in sorted({leg.symbol for leg in snapshot.positions}):
+            if self._instruments.get(symbol) is None:
+                await self._instruments.read_again(symbol)
+
+    async def fees(self, symbol: str) -> Fees:
+        """Taker rate in and out. Raises: ReadFailed."""
+        rate = (await self._rest.fee_rate(symbol)).taker_fee_rate
+        return Fees(entry=rate, exit=rate)
+
+    async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
+        """Own fills on the leg since then, oldest first. Raises: ReadFailed."""
+        return await self._history.executions(leg, since_ms)
+
+    async def last_price(self, symbol: str) -> Decimal:
+        """Price of the newest trade as of now. Raises: ReadFailed."""
+        with urgent_reads():
+            text = (await self._rest.ticker(symbol)).last_price
+        try:
+            price = number(text, f"the last price of {symbol}")
+        except ValueError as error:
+            raise ReadFailed(str(error)) from error
+        if price <= 0:
+            raise ReadFailed(f"the last price of {symbol} is {text!r}, which is no price")
+        return price
+
+    async def trades(self, symbol: str, since_ms: int, until_ms: int) -> Sequence[Trade]:
+        """Public trades of a span, oldest first; the newest 1000 alone. Raises: ReadFailed."""
+        return await self._history.trades(symbol, since_ms, until_ms)
+
+    async def bars(
+        self,
+        symbol: str,
+        minutes: int,
+        since_ms: int,
+        until_ms: int,
+        source: Literal["last", "mark"],
+    ) -> Sequence[Bar]:
+        """Candles that open in a span, oldest first, all pages. Raises: ReadFailed."""
+        return await self._history.bars(symbol, minutes, since_ms, until_ms, source)
+
+    # --- writes ---------------------------------------------------------------------------
+    async def place_stop(self, request: StopRequest) -> Outcome:
+        """Set or move the position's one stop, and believe it only when it is seen to rest."""
+        instrument = self._instruments.get(request.leg.symbol)
+        if instrument is None:
+            return self._not_sent(f"{request.leg.symbol} is not listed")
+        body = orders.stop_body(request)
+        finding = gate.check_stop(body, request, instrument, self.account)
+        if finding is not None:
+            return self._not_sent(finding)
+        outcome = await self._stops.put(request, body)
+        await self._learn_from(request.leg.symbol, outcome)
+        return outcome
+
+    async def cancel_stop(self, leg: Leg, order_id: str | None, client_id: str) -> CancelOutcome:
+        """Refuse, always: the one stop of a position is moved, never taken away."""
+        return self._not_sent(
+            f"the stop {client_id or order_id or 'of the position'} on {leg} is the position's "
+            "own or somebody else's, and is never removed"
+        )
+
+    async def close_position(self, request: CloseRequest) -> Outcome:
+        """Send one reduce-only market order; what it filled is told by the account stream.
+
+        A quantity above the largest market order is cut to it: the position then remains,
+        smaller, and is closed by the next request. The exchange may still refuse the order
+        after it has taken it, which the next read shows.
+        """
+        instrument = self._instruments.get(request.leg.symbol)
+        if instrument is None:
+            return self._not_sent(f"{request.leg.symbol} is not listed")
+        body = orders.close_body(request, instrument)
+        finding = gate.check_close(body, request, instrument, self.account)
+        if finding is not None:
+            return self._not_sent(finding)
+        sent_at = asyncio.get_running_loop().time()
+        answer = await self._rest.create_order(body)
+        if not isinstance(answer, Failure):
+            self._feed.expect_account_event(sent_at)
+            return Acknowledged(answer.payload.order_id, answer.at_ms or self.exchange_ms())
+        if answer.code in codes.DUPLICATE_ID:
+            return await self._same_id(request.leg, request.client_id)
+        outcome = failed(answer, codes.refused)
+        if isinstance(outcome, Unknown):
+            self._unsettled.note(request.client_id, answer.sent_at_ms)
+        await self._learn_from(request.leg.symbol, outcome)
+        return outcome
+
+    async def look_up(
+        self, leg: Leg, client_id: str, service: Literal["stop", "order"]
+    ) -> LookedUp:
+        """Ask what rests in the position's stop, or what became of an order.
+
+        A request that was lost may still arrive until its receive window is over; only then is
+        an answer without it a proof, so that this waits for it, two seconds at most.
+
+        Raises: ReadFailed.
+        """
+        with urgent_reads():
+            if service == "stop":
+                return await self._stops.look_up(leg, client_id)
+            found = await self._order(leg, client_id)
+            if found.state is OrderState.ABSENT and await self._unsettled.wait(client_id):
+                found = await self._order(leg, client_id)
+            return found
+
+    async def _order(self, leg: Leg, client_id: str) -> LookedUp:
+        """What lives, then what is past: an order moves from the one list to the other."""
+        row = await self._rest.present_order(leg.symbol, client_id)
+        if row is None:
+            row = await self._rest.past_order(leg.symbol, client_id)
+        if row is None:
+            return LookedUp(OrderState.ABSENT)
+        try:
+            return translate.looked_up_order(row)
+        except ValueError as error:
+            raise ReadFailed(f"looking up {client_id}: {error}") from error
+
+    async def _same_id(self, leg: Leg, client_id: str) -> Outcome:
+        """The id exists already: it is the order asked for, from an attempt before."""
+        try:
+            found = await self.look_up(leg, client_id, "order")
+        except ReadFailed as error:
+            return Unknown(f"an order of this id exists; {error}")
+        if found.state in STILL_THERE and found.order_id is not None:
+            return Acknowledged(found.order_id, found.at_ms or self.exchange_ms())
+        return Unknown(f"an order of this id existed and is {found.state.value} now")
+
+    async def _learn_from(self, symbol: str, outcome: Outcome) -> None:
+        """Read the grid anew where it may be what was refused, before the next attempt."""
+        if isinstance(outcome, Refused) and codes.is_grid(outcome.code, outcome.text):
+            await self._instruments.read_again(symbol)
+
+    def _not_sent(self, finding: str) -> Refused:
+        self._log.error("an order was stopped at the gate", reason=finding)
+        return Refused(Refusal.OTHER, 0, f"not sent: {finding}")
