@@ -2,6 +2,9 @@
 
 Exchange and guard share one loop in virtual time, so that nothing waits for real. Prices and
 stops are given and read in quote currency; `up` turns a gain into a price for either side.
+
+An account is called after the side that it usually holds. What asks for an account means that
+side's position there; in hedge mode `side` names the other one.
 """
 
 from __future__ import annotations
@@ -20,10 +23,24 @@ from trailstop.daemon.bootstrap import Daemon
 from trailstop.daemon.status import AccountStatus, ControlRequest, EpochSummary, Fact, LegStatus
 from trailstop.domain.position import Leg
 from trailstop.paper.assembly import Addresses, Build, Paper
+from trailstop.paper.facts import ConditionalChanged
+from trailstop.paper.facts import Fact as PaperFact
 from trailstop.paper.faults import Fault
 from trailstop.paper.harness import run_scenario
 from trailstop.paper.holds import Hold
-from trailstop.paper.model import Conditional, ConditionalRequest
+from trailstop.paper.model import (
+    CLIENT,
+    PARTIAL_STOP_LOSS,
+    STOP_LOSS,
+    USER,
+    Conditional,
+    ConditionalRequest,
+    OrderRequest,
+    Position,
+    PositionStopRequest,
+    Rejection,
+    RejectKind,
+)
 from trailstop.paper.oracle import Clocks
 from trailstop.paper.prices.tape import Print, Tape
 from trailstop.paper.settings import WorldSettings
@@ -39,18 +56,27 @@ PRICE_EVERY_S = 1.0
 START_UP_S = 2.0
 TICK = Decimal("0.1")
 HUNDRED = Decimal(100)
+US_PER_MS = 1_000
 SIGNS: dict[str, int] = {"long": 1, "short": -1}
+OWN = "ts-"
+"""What the client ids of the guard begin with."""
+STOP_SLOTS = ("", STOP_LOSS, PARTIAL_STOP_LOSS)
+"""Where stops rest: as orders of their own, or with the position."""
 
 
 @dataclass(frozen=True)
 class Resting:
-    """One stop that rests on the exchange; `quantity` None is the whole position."""
+    """One stop that rests on the exchange; `quantity` None is the whole position.
+
+    A position's own stop shows the position's size. `created_ms` is when it came to its price.
+    """
 
     price: Decimal
     quantity: Decimal | None
     client_id: str
     number: int
     created_ms: int
+    ours: bool
 
 
 class Table:
@@ -72,6 +98,9 @@ class Table:
             self._environ[f"TRAILSTOP_PAPER_SECRET_{name.upper()}"] = keys["secret"]
         self.printing = True
         self._prices: dict[str, Decimal] = {}
+        self._came: dict[int, tuple[Decimal, int]] = {}
+        self._sent: list[tuple[str, str, str, Resting]] = []
+        paper.exchange.listen(self._hear)
         self._running: tuple[asyncio.Event, asyncio.Task[None]] | None = None
         self._printer: asyncio.Task[None] | None = None
 
@@ -141,6 +170,10 @@ class Table:
     def key(self, account: str) -> str:
         return self.paper.accounts[account]["key"]
 
+    def position_side(self, side: str) -> str:
+        """What the exchange calls the leg of this side in the mode of its accounts."""
+        return side.upper() if self.exchange.hedge else "BOTH"
+
     def open(
         self,
         side: SideName,
@@ -153,28 +186,68 @@ class Table:
         self.world.open_position(key, symbol, side, Decimal(quantity), f"at-{self.now_ms}")
         self.paper.exchange.tell()
 
-    def close(self, side: SideName, *, symbol: str | None = None) -> None:
-        symbol = symbol or self.exchange.symbol
-        self.world.close_position(self.key(side), symbol, tag=f"close-{self.now_ms}")
+    def close(
+        self, side: SideName, *, account: str | None = None, symbol: str | None = None
+    ) -> None:
+        key, symbol = self.key(account or side), symbol or self.exchange.symbol
+        self.world.close_position(key, symbol, self.position_side(side), f"close-{self.now_ms}")
+        self.paper.exchange.tell()
+
+    def reduce(self, side: SideName, quantity: str, *, account: str | None = None) -> None:
+        """Close a part of the position by hand."""
+        request = OrderRequest(
+            symbol=self.exchange.symbol,
+            side="SELL" if side == "long" else "BUY",
+            type="MARKET",
+            position_side=self.position_side(side),
+            quantity=Decimal(quantity),
+            reduce_only=not self.exchange.hedge,
+            client_id=f"user-part-{self.now_ms}",
+        )
+        self.world.place_order(self.key(account or side), request)
         self.paper.exchange.tell()
 
     def place_by_hand(
         self, side: SideName, price: Decimal, quantity: str | None, name: str = "mine"
     ) -> Conditional:
-        """A stop of somebody else; without a quantity it closes the whole position."""
+        """A stop of somebody else; without a quantity it is for the whole position."""
+        if quantity is None and self.exchange.one_layer:
+            return self.move_by_hand(side, price)
         request = ConditionalRequest(
             symbol=self.exchange.symbol,
             side="SELL" if side == "long" else "BUY",
             type="STOP_MARKET",
+            position_side=self.position_side(side),
             quantity=None if quantity is None else Decimal(quantity),
             trigger_price=price,
-            reduce_only=quantity is not None,
+            # In hedge mode the sides alone say that an order reduces.
+            reduce_only=quantity is not None and not self.exchange.hedge,
             close_position=quantity is None,
             client_id=name,
         )
         placed = self.world.place_conditional(self.key(side), request)
         self.paper.exchange.tell()
         return placed
+
+    def move_by_hand(
+        self, side: SideName, price: Decimal | int, symbol: str | None = None
+    ) -> Conditional:
+        """Set the position's own stop by hand; a price of 0 removes it."""
+        request = PositionStopRequest(
+            symbol=symbol or self.exchange.symbol,
+            position_side=self.position_side(side),
+            stop_loss=Decimal(price),
+        )
+        key = self.key(side)
+        before = self.world.open_conditionals(key, request.symbol)
+        try:
+            rows = self.world.set_position_stops(key, request, author=USER)
+        except Rejection as refused:
+            if refused.kind is not RejectKind.NOT_MODIFIED:
+                raise
+            rows = ()  # Nobody has moved it since the last time.
+        self.paper.exchange.tell()
+        return next(row for row in (*rows, *before) if row.slot == STOP_LOSS)
 
     def remove(self, stop: Resting) -> None:
         """Let the exchange drop a stop of its own accord."""
@@ -190,62 +263,135 @@ class Table:
         self.paper.holds.add(Hold(method=call.method, path=call.path, stage=stage))
 
     # --- what is true --------------------------------------------------------------------
-    def amount(self, account: str, symbol: str | None = None) -> Decimal:
+    def position(
+        self, account: str, symbol: str | None = None, side: str | None = None
+    ) -> Position | None:
+        """The position of the leg, flat or not; None before its first fill."""
+        leg = self.position_side(side or account)
+        rows = self.world.positions(self.key(account), symbol or self.exchange.symbol)
+        return next((row for row in rows if row.position_side == leg), None)
+
+    def amount(
+        self, account: str, symbol: str | None = None, *, side: str | None = None
+    ) -> Decimal:
         """Signed size of the position on the exchange."""
-        rows = self.world.positions(self.key(account), symbol or self.exchange.symbol)
-        return sum((row.amount for row in rows), Decimal(0))
+        position = self.position(account, symbol, side)
+        return Decimal(0) if position is None else position.amount
 
-    def entry(self, account: str, symbol: str | None = None) -> Decimal:
-        rows = self.world.positions(self.key(account), symbol or self.exchange.symbol)
-        return next(row.entry_price for row in rows if row.amount)
+    def entry(self, account: str, symbol: str | None = None, *, side: str | None = None) -> Decimal:
+        position = self.position(account, symbol, side)
+        assert position is not None, "nothing was opened yet"
+        assert position.amount, "the position is closed"
+        return position.entry_price
 
-    def up(self, side: SideName, gain_percent: str | Decimal, symbol: str | None = None) -> Decimal:
+    def up(
+        self,
+        side: SideName,
+        gain_percent: str | Decimal,
+        symbol: str | None = None,
+        *,
+        account: str | None = None,
+    ) -> Decimal:
         """Price at which the open position has this gain."""
         gain = Decimal(gain_percent) * SIGNS[side] / HUNDRED
-        return (self.entry(side, symbol) * (1 + gain)).quantize(TICK)
+        return (self.entry(account or side, symbol, side=side) * (1 + gain)).quantize(TICK)
 
     def behind(self, side: SideName, price: Decimal, percent: str) -> Decimal:
         """Stop so many percent behind a price, on the tick towards the market."""
         exact = price * (1 - Decimal(percent) * SIGNS[side] / HUNDRED)
         return exact.quantize(TICK, ROUND_CEILING if side == "long" else ROUND_FLOOR)
 
-    def gain_of(self, side: SideName, price: Decimal) -> Decimal:
+    def gain_of(self, side: SideName, price: Decimal, *, account: str | None = None) -> Decimal:
         """Gain in percent of the entry that this price is."""
-        entry = self.entry(side)
+        entry = self.entry(account or side, side=side)
         return ((price - entry) * SIGNS[side] * HUNDRED / entry).quantize(Decimal("0.01"))
 
-    def stops(self, account: str, symbol: str | None = None) -> list[Resting]:
-        """Every stop of the account, the exchange's truth, loosest first."""
-        rows = self.world.open_conditionals(self.key(account), symbol or self.exchange.symbol)
-        stops = [_resting(row) for row in rows]
+    def stops(
+        self, account: str, symbol: str | None = None, *, side: str | None = None
+    ) -> list[Resting]:
+        """Every stop of the leg, the exchange's truth, loosest first."""
+        leg = self.position_side(side or account)
+        rows = [
+            row
+            for row in self.world.open_conditionals(
+                self.key(account), symbol or self.exchange.symbol
+            )
+            if row.position_side == leg and row.slot in STOP_SLOTS
+        ]
         falling = any(row.side == "BUY" for row in rows)
+        stops = [self._resting(row) for row in rows]
         return sorted(stops, key=lambda stop: stop.price, reverse=falling)
 
-    def ours(self, account: str, symbol: str | None = None) -> list[Resting]:
-        """Sized stops of the guard, loosest first."""
-        return [
-            stop
-            for stop in self.stops(account, symbol)
-            if stop.quantity is not None and stop.client_id.startswith("ts-")
-        ]
+    def ours(
+        self, account: str, symbol: str | None = None, *, side: str | None = None
+    ) -> list[Resting]:
+        """Working stops of the guard, loosest first."""
+        return [stop for stop in self.stops(account, symbol, side=side) if stop.ours]
 
-    def working(self, account: str, symbol: str | None = None) -> Resting:
+    def working(
+        self, account: str, symbol: str | None = None, *, side: str | None = None
+    ) -> Resting:
         """The one working stop of the guard."""
-        (stop,) = self.ours(account, symbol)
+        (stop,) = self.ours(account, symbol, side=side)
         return stop
 
-    def backstops(self, account: str) -> list[Resting]:
-        return [stop for stop in self.stops(account) if stop.quantity is None]
+    def backstops(self, account: str, *, side: str | None = None) -> list[Resting]:
+        return [stop for stop in self.stops(account, side=side) if stop.quantity is None]
 
-    def sent(self, account: str) -> list[Resting]:
-        """Every working stop of the guard that the exchange ever took, oldest first."""
-        rows = self.world.all_conditionals(self.key(account), self.exchange.symbol)
-        stops = [_resting(row) for row in rows]
-        return [s for s in stops if s.quantity is not None and s.client_id.startswith("ts-")]
+    def sent(self, account: str, *, side: str | None = None) -> list[Resting]:
+        """Every working stop of the guard that the exchange ever took, oldest first.
+
+        A stop that was moved in place is there once for each of its prices.
+        """
+        leg = (self.key(account), self.exchange.symbol, self.position_side(side or account))
+        return [stop for *its, stop in self._sent if tuple(its) == leg]
+
+    def served(self, call: Call) -> int:
+        """How many requests of this kind the exchange has had."""
+        served: int = getattr(self.paper, self.exchange.name).rest.served[" ".join(call)]
+        return served
+
+    def _hear(self, facts: Sequence[PaperFact]) -> None:
+        """Note when each stop came to its price, and those that the guard sent."""
+        for fact in facts:
+            if not isinstance(fact, ConditionalChanged) or fact.conditional.status != "NEW":
+                continue
+            row = fact.conditional
+            if row.trigger_price is None or row.slot not in STOP_SLOTS:
+                continue
+            if self._came.get(row.algo_id, (None,))[0] == row.trigger_price:
+                continue
+            self._came[row.algo_id] = row.trigger_price, fact.time_us // US_PER_MS
+            stop = self._resting(row)
+            if stop.ours:
+                self._sent.append((row.account, row.symbol, row.position_side, stop))
+
+    def _resting(self, row: Conditional) -> Resting:
+        assert row.trigger_price is not None
+        at_position = row.slot == STOP_LOSS
+        positions = self.paper.exchange.world.accounts[row.account].positions
+        quantity = row.quantity
+        if at_position:
+            quantity = abs(positions[row.symbol, row.position_side].amount)
+        known = self._came.get(row.algo_id)
+        sized = quantity is not None and row.client_id.startswith(OWN)
+        return Resting(
+            price=row.trigger_price,
+            quantity=quantity,
+            client_id=row.client_id,
+            number=row.algo_id,
+            created_ms=row.created_us // US_PER_MS if known is None else known[1],
+            ours=row.author == CLIENT if at_position else sized,
+        )
 
     def clocks(self) -> Clocks:
         world = self.world
         return world.oracle.total(world.now_us)
+
+    @property
+    def layers(self) -> int:
+        """How many stops of the guard rest for one position."""
+        return 1 if self.exchange.one_layer else 2
 
     @property
     def one_stop_only(self) -> bool:
@@ -261,15 +407,18 @@ class Table:
         assert (clocks.first_stop_ms or 0) < first_stop_ms, clocks
 
     # --- what we say ---------------------------------------------------------------------
-    def leg(self, account: str, symbol: str | None = None) -> Leg:
-        return Leg(account, self.exchange.name, symbol or self.exchange.symbol)
+    def leg(self, account: str, symbol: str | None = None, *, side: str | None = None) -> Leg:
+        position_side = self.position_side(side or account).lower()
+        return Leg(account, self.exchange.name, symbol or self.exchange.symbol, position_side)
 
-    def status(self, account: str, symbol: str | None = None) -> LegStatus:
-        leg = self.leg(account, symbol)
+    def status(
+        self, account: str, symbol: str | None = None, *, side: str | None = None
+    ) -> LegStatus:
+        leg = self.leg(account, symbol, side=side)
         return next(row for row in self.daemon.facade.status().legs if row.leg == leg)
 
-    def guarded(self, account: str, symbol: str | None = None) -> bool:
-        leg = self.leg(account, symbol)
+    def guarded(self, account: str, symbol: str | None = None, *, side: str | None = None) -> bool:
+        leg = self.leg(account, symbol, side=side)
         return any(row.leg == leg for row in self.daemon.facade.status().legs)
 
     def account_status(self, account: str) -> AccountStatus:
@@ -280,24 +429,25 @@ class Table:
         """The last facts, for the text of a failure."""
         return self.daemon.facade.status().recent
 
-    async def control(self, action: Any, account: str, price: Decimal | None = None) -> str:
-        request = ControlRequest(action=action, leg=self.leg(account), price=price)
+    async def control(
+        self,
+        action: Any,
+        account: str,
+        price: Decimal | None = None,
+        *,
+        side: str | None = None,
+    ) -> str:
+        leg = self.leg(account, side=side)
+        request = ControlRequest(action=action, leg=leg, price=price)
         return (await self.daemon.facade.control(request)).text
 
-    async def epochs(self, account: str) -> list[EpochSummary]:
+    async def epochs(self, account: str, *, side: str | None = None) -> list[EpochSummary]:
         rows = await self.daemon.facade.epochs()
-        return [row for row in rows if row.leg.account == account]
+        return [row for row in rows if row.leg == self.leg(account, side=side)]
 
     async def facts(self, *kinds: str) -> list[Fact]:
         rows = await self.daemon.facade.events(0, 1_000)
         return [row for row in rows if row.kind in kinds]
-
-
-def _resting(row: Conditional) -> Resting:
-    assert row.trigger_price is not None
-    return Resting(
-        row.trigger_price, row.quantity, row.client_id, row.algo_id, row.created_us // 1_000
-    )
 
 
 Story = Callable[[Table], Awaitable[T]]
@@ -331,7 +481,8 @@ def play(
             await table.stop()
 
     tapes = [_tape(symbol) for symbol in (exchange.symbol, exchange.other_symbol)]
-    return run_scenario(scene, tapes, Build(world=world, **build))
+    served = {f"{exchange.name}_port": 0}
+    return run_scenario(scene, tapes, Build(world=world, hedge=exchange.hedge, **(served | build)))
 
 
 def _tape(symbol: str) -> Tape:

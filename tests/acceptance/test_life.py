@@ -9,18 +9,30 @@ import pytest
 from trailstop.domain.position import Cause, Phase
 
 
-def test_a_new_position_has_both_stops_within_two_seconds(sit, side):
+def test_a_new_position_has_its_stop_within_two_seconds(sit, side):
     async def story(table):
         table.open(side)
         await table.wait(2)
-        working, (backstop,) = table.working(side), table.backstops(side)
+        working = table.working(side)
         assert table.gain_of(side, working.price) == Decimal("-2.00")
         assert working.quantity == Decimal("0.1")
-        assert table.gain_of(side, backstop.price) == Decimal("-5.00")
+        assert len(table.stops(side)) == table.layers
         status = table.status(side)
         assert (status.phase, status.protection) == (Phase.WAITING, "held")
         assert status.live_stop == working.price
         table.assert_never_bare()
+
+    sit(story)
+
+
+@pytest.mark.usefixtures("two_layers")
+def test_a_backstop_for_the_whole_position_rests_behind_the_working_stop(sit, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        (backstop,) = table.backstops(side)
+        assert table.gain_of(side, backstop.price) == Decimal("-5.00")
+        assert table.status(side).backstop == backstop.price
 
     sit(story)
 
@@ -31,7 +43,7 @@ def test_a_position_from_before_the_start_is_adopted(sit_both, side):
         await table.start()
         await table.wait(2)
         assert table.gain_of(side, table.working(side).price) == Decimal("-2.00")
-        assert len(table.backstops(side)) == 1
+        assert len(table.stops(side)) == table.layers
 
     sit_both(story, guard_first=False)
 
@@ -49,7 +61,6 @@ def test_a_position_far_in_profit_gets_its_trailing_stop_in_one_order(sit_both, 
     sit_both(story, guard_first=False)
 
 
-@pytest.mark.parametrize("overlap", [True, False], ids=["two-stops", "one-stop"])
 def test_from_the_initial_stop_over_breakeven_and_trailing_to_the_exit(sit, side, overlap):
     async def story(table):
         table.open(side)
@@ -67,7 +78,8 @@ def test_from_the_initial_stop_over_breakeven_and_trailing_to_the_exit(sit, side
         table.price(table.up(side, "4"))
         await table.wait(2)
         assert table.working(side).price == table.behind(side, table.up(side, "4"), "0.5")
-        assert len({initial.client_id, breakeven.client_id, trailing.client_id}) == 3
+        names = {stop.number for stop in (initial, breakeven, trailing)}
+        assert len(names) == (1 if table.exchange.one_layer else 3), "moved in place, or replaced"
         table.price(table.up(side, "3.4"))
         await table.wait(5)
         assert table.amount(side) == 0

@@ -8,14 +8,11 @@ import pytest
 
 from trailstop.domain.position import Cause, Phase
 
-OVERLAP = pytest.mark.parametrize("overlap", [True, False], ids=["two-stops", "one-stop"])
-
 
 def _other(side):
     return "short" if side == "long" else "long"
 
 
-@OVERLAP
 def test_what_is_added_is_covered_within_two_seconds_at_the_same_price(sit, side, overlap):
     async def story(table):
         table.open(side)
@@ -57,13 +54,12 @@ def test_averaging_never_loosens_a_stop(sit, side):
     sit(story, policy='distance = "profit_share"\nprofit_share = 0.5')
 
 
-@OVERLAP
 def test_a_part_closed_makes_the_stop_smaller_at_the_same_price(sit, side, overlap):
     async def story(table):
         table.open(side)
         await table.wait(2)
         before = table.working(side)
-        table.open(_other(side), "0.04", account=side)
+        table.reduce(side, "0.04")
         await table.wait(3)
         assert table.working(side).quantity == Decimal("0.06") == abs(table.amount(side))
         assert table.working(side).price == before.price
@@ -73,7 +69,7 @@ def test_a_part_closed_makes_the_stop_smaller_at_the_same_price(sit, side, overl
     sit(story, overlap=overlap)
 
 
-@OVERLAP
+@pytest.mark.usefixtures("one_way")
 def test_a_flip_is_a_new_epoch_with_its_stop_on_the_right_side(sit, side, overlap):
     async def story(table):
         table.open(side)
@@ -87,7 +83,7 @@ def test_a_flip_is_a_new_epoch_with_its_stop_on_the_right_side(sit, side, overla
         worse = table.entry(side) - stop.price
         assert (worse > 0) is (side == "short"), "a stop loses, from either side"
         await table.wait(6)
-        assert len(table.stops(side)) == 2
+        assert len(table.stops(side)) == table.layers
         assert table.status(side).phase is Phase.WAITING
         first, second = await table.epochs(side)
         assert first.cause is not None
@@ -126,7 +122,6 @@ def test_a_position_closed_by_hand_while_its_stop_moves_leaves_no_stop_behind(si
     sit(story)
 
 
-@OVERLAP
 def test_closed_and_opened_again_at_once_is_another_epoch(sit, side, overlap):
     async def story(table):
         table.open(side)
@@ -139,7 +134,7 @@ def test_closed_and_opened_again_at_once_is_another_epoch(sit, side, overlap):
         assert table.working(side).quantity == Decimal("0.2")
         assert table.gain_of(side, table.working(side).price) == Decimal("-2.00")
         await table.wait(5)
-        assert len(table.stops(side)) == 2
+        assert len(table.stops(side)) == table.layers
         assert table.status(side).peak is None
         assert len(await table.epochs(side)) == 2
         clocks = table.clocks()
@@ -148,7 +143,6 @@ def test_closed_and_opened_again_at_once_is_another_epoch(sit, side, overlap):
     sit(story, overlap=overlap)
 
 
-@OVERLAP
 def test_many_positions_one_after_another_are_each_guarded(sit, side, overlap):
     async def story(table):
         for _ in range(5):

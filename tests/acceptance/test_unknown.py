@@ -15,7 +15,6 @@ KINDS = pytest.mark.parametrize(
         ("timeout", True),
     ],
 )
-OVERLAP = pytest.mark.parametrize("overlap", [True, False], ids=["two-stops", "one-stop"])
 
 
 @KINDS
@@ -26,13 +25,12 @@ def test_a_first_stop_of_unknown_outcome_ends_as_one_stop(sit, side, kind, execu
         await table.wait(6)
         assert len(table.sent(side)) == 1, "what rests was found, not sent again"
         assert table.working(side).price == table.status(side).live_stop
-        assert len(table.backstops(side)) == 1
+        assert len(table.stops(side)) == table.layers
         table.assert_never_bare()
 
     sit(story)
 
 
-@OVERLAP
 @KINDS
 def test_a_move_of_unknown_outcome_ends_as_one_stop(sit, side, kind, executed, overlap):
     async def story(table):
@@ -53,6 +51,7 @@ def test_a_move_of_unknown_outcome_ends_as_one_stop(sit, side, kind, executed, o
     sit(story, overlap=overlap)
 
 
+@pytest.mark.usefixtures("two_layers")
 def test_nothing_is_sent_again_before_the_look_up_has_an_answer(sit, side):
     async def story(table):
         until_ms = table.now_ms + 8_000
@@ -65,6 +64,27 @@ def test_nothing_is_sent_again_before_the_look_up_has_an_answer(sit, side):
         await table.wait(8)
         assert len(table.sent(side)) == 1
         assert table.status(side).protection == "held"
+
+    sit(story)
+
+
+@pytest.mark.usefixtures("one_layer")
+@pytest.mark.parametrize("kind", ["lost_request", "lost_answer"])
+def test_in_place_the_same_price_is_set_again_at_once_and_another_only_after_the_first_is_dead(
+    sit, side, kind
+):
+    async def story(table):
+        table.open(side)
+        await table.wait(3)
+        table.fault(kind, table.exchange.place_stop, count=1)
+        table.price(table.up(side, "2"))
+        await table.wait(0.3)
+        table.price(table.up(side, "4"))
+        await table.wait(8)
+        assert table.working(side).price == table.behind(side, table.up(side, "4"), "0.5")
+        prices = [stop.price for stop in table.sent(side)]
+        assert prices == sorted(prices, reverse=side == "short"), "never back to an older one"
+        table.assert_never_bare()
 
     sit(story)
 

@@ -243,6 +243,52 @@ def test_keys_under_the_names_that_users_have_and_from_files(tmp_path):
     assert (key.reveal(), secret.reveal()) == ("k", "from-file")
 
 
+def test_a_bybit_account_has_its_own_variables_and_its_own_default_address(tmp_path):
+    file = tmp_path / "trailstop.toml"
+    file.write_text('[accounts.one]\n[accounts.two]\nvenue = "bybit"\n', encoding="utf-8")
+    environ = {
+        "BINANCE_API_KEY": "k1", "BINANCE_API_SECRET": "s1",
+        "BYBIT_API_KEY": "k2", "BYBIT_API_SECRET": "s2",
+    }  # fmt: skip
+    one, two = load_config(file, environ=environ).accounts
+    assert (one.keys()[0].reveal(), two.keys()[0].reveal()) == ("k1", "k2")
+    assert (one.rest_url, two.rest_url) == ("http://127.0.0.1:9580", "http://127.0.0.1:9583")
+    shown = {row.key: row.value for row in in_force(load_config(file, environ=environ))}
+    assert shown["accounts.two.ws_url"] == '"ws://127.0.0.1:9583"'
+    own = load_config(file, environ=environ | {"TRAILSTOP_PAPER_KEY_TWO": "own"}).accounts[1]
+    assert own.keys()[0].reveal() == "own"
+    with pytest.raises(ConfigError, match=r"set TRAILSTOP_PAPER_KEY_TWO \(or BYBIT_API_KEY\)"):
+        load_config(file, environ={"BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"})
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[accounts.main.policy]\nbackstop_percent = 4", "accounts.main.policy.backstop_percent"),
+        (
+            "[accounts.main.symbols.BTCUSDT]\nbackstop_trigger_price = 'last'",
+            "accounts.main.symbols.BTCUSDT.backstop_trigger_price",
+        ),
+        ("[positions.'main/BTCUSDT']\nbackstop_percent = 4", "positions.main/BTCUSDT.backstop"),
+        ("[positions.'x/bybit/BTCUSDT']\nbackstop_percent = 4", "positions.x/bybit/BTCUSDT"),
+    ],
+)
+def test_a_backstop_for_an_account_that_can_have_none_is_refused(tmp_path, text, key):
+    account = "[accounts.main]\nvenue = 'bybit'\n"
+    message = error(tmp_path, account + text)
+    assert key in message
+    assert "no backstop" in message
+    config(tmp_path, "[accounts.main]\n" + text.replace("bybit", "binance"))
+
+
+def test_general_settings_and_switched_off_ones_are_taken_with_a_bybit_account(tmp_path):
+    config(
+        tmp_path,
+        "[accounts.main]\nvenue = 'bybit'\n[policy]\nbackstop_percent = 4\n"
+        "[accounts.main.policy]\nbackstop_percent = 'none'\ninitial_stop_percent = 6\n",
+    )
+
+
 def test_a_missing_key_is_told_with_the_variable_to_set(tmp_path):
     with pytest.raises(ConfigError, match="set TRAILSTOP_PAPER_KEY_MAIN"):
         with_account(tmp_path, {})

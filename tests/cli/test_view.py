@@ -4,6 +4,7 @@ import io
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from trailstop.daemon.status import AccountStatus, Fact, LegStatus, Status
@@ -98,6 +99,23 @@ def test_what_is_wrong_is_said_in_words_not_in_colours(width):
     assert "side: NOT CONNECTED" in shown
     assert "NOT GUARDED on main: main/binance/XRPUSDT" in shown
     assert "14:13:19 BTCUSDT stop" in shown
+
+
+@pytest.mark.parametrize("width", [100, 160])
+def test_the_venue_is_told_where_there_is_more_than_one(width):
+    both = replace(
+        STATUS,
+        accounts=(*STATUS.accounts, AccountStatus(name="by", venue="bybit", connected=True)),
+        legs=(*STATUS.legs, replace(LONG, leg=Leg("by", "bybit", "BTCUSDT"))),
+    )
+    rows = [line for line in text(both, width).splitlines() if line.startswith("long BTCUSDT ")]
+    assert [next(word for word in ("binance", "bybit") if word in row) for row in rows] == [
+        "binance", "bybit",
+    ]  # fmt: skip
+    assert all("61 234.5" in row and "0.48 %" in row and "…" not in row for row in rows)
+    assert "bybit" not in text(STATUS, width)
+    table = text(STATUS, width).split("NOT GUARDED")[0]
+    assert "binance" not in table
 
 
 def test_without_positions_it_says_so():

@@ -78,6 +78,39 @@ def test_a_whole_life_twice_the_same(environ):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "accounts"),
+    [
+        ((), {"long", "short", "bybit-long", "bybit-short"}),
+        (("--hedge",), {"both", "bybit-both"}),
+    ],
+    ids=["one-way", "hedge"],
+)
+def test_two_venues_live_the_same_lives_at_the_same_prices(environ, mode, accounts):
+    venues = ("--venue", "binance", "--venue", "bybit")
+    first, second = (play(environ, "--json", "--speed", "0", *venues, *mode) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    result = json.loads(first.stdout)
+    assert {row["account"] for row in result["positions"]} == accounts
+    lives = {
+        venue: [
+            (row["side"], row["entry"], row["cause"], row["moves"])
+            for row in result["positions"]
+            if row["venue"] == venue
+        ]
+        for venue in ("binance", "bybit")
+    }
+    assert lives["binance"] == lives["bybit"]
+    assert sorted(side for side, *_ in lives["bybit"]) == ["long", "short"]
+    assert [venue["venue"] for venue in result["venues"]] == ["binance", "bybit"]
+    for venue in result["venues"]:
+        assert venue["unprotected_ms"] == venue["loosened_ms"] == venue["loosened"] == 0
+        assert venue["duplicates"] == venue["orphans"] == 0
+        assert 0 < venue["first_stop_ms"] < 2_000
+
+
+@pytest.mark.slow
 def test_without_a_terminal_it_tells_one_line_a_fact_and_a_summary(environ):
     answer = play(environ, "--once", "--speed", "0")
     assert answer.returncode == 0, answer.stderr

@@ -1,9 +1,11 @@
 """What the demo's guard starts with: the user's settings, the demo's accounts, no real keys."""
 
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from trailstop.config import load_config
 from trailstop.demo.exchange import PaperAddress, PaperKeys
@@ -37,6 +39,46 @@ def test_the_guard_gets_the_two_paper_accounts_and_the_clock(tmp_path):
     assert (key.reveal(), secret.reveal()) == ("ks", "ss")
     assert config.link == ("127.0.0.1", 3)
     assert config.data_dir == tmp_path
+
+
+def test_each_venue_has_accounts_of_its_own_at_its_own_address(tmp_path):
+    names = ("long", "short", "bybit-long", "bybit-short")
+    address = structs.replace(
+        ADDRESS,
+        accounts={name: PaperKeys(f"k-{name}", "s") for name in names},
+        bybit_rest="http://127.0.0.1:4",
+        bybit_ws="ws://127.0.0.1:4",
+    )
+    settings = DemoSettings(venues=("binance", "bybit"))
+    file = write_settings(settings, address, tmp_path)
+    config = load_config(file, environ=environment(address, {}))
+    assert [(one.name, one.venue, one.rest_url) for one in config.accounts] == [
+        ("long", "binance", "http://127.0.0.1:1"),
+        ("short", "binance", "http://127.0.0.1:1"),
+        ("bybit-long", "bybit", "http://127.0.0.1:4"),
+        ("bybit-short", "bybit", "http://127.0.0.1:4"),
+    ]
+    assert [one.keys()[0].reveal() for one in config.accounts] == [f"k-{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named", "expected"),
+    [
+        (DemoSettings(), ["long", "short"], []),
+        (DemoSettings(venues=("bybit",)), ["bybit-long", "bybit-short"], ["--bybit-port"]),
+        (
+            DemoSettings(venues=("binance", "bybit"), hedge=True),
+            ["both", "bybit-both"],
+            ["--bybit-port", "--hedge"],
+        ),
+    ],
+    ids=["plain", "bybit", "both in hedge mode"],
+)
+def test_the_exchange_is_asked_for_these_accounts(settings, named, expected):
+    arguments = paper_arguments(settings, user_config(settings, {}))
+    given = [value for flag, value in pairwise(arguments) if flag == "--account"]
+    assert given == named
+    assert [flag for flag in ("--bybit-port", "--hedge") if flag in arguments] == expected
 
 
 def test_the_user_s_own_accounts_keys_and_folders_stay_out_of_it(tmp_path):

@@ -37,6 +37,7 @@ def closed(opened_s=10, closed_s=100, *, symbol="BTCUSDT", side="long", result="
 def still_open(opened_s=10, *, symbol="BTCUSDT", side="short"):
     return {
         "symbol": symbol,
+        "position_side": "BOTH",
         "side": side,
         "amount": "-0.5",
         "entry_price": "1000.1",
@@ -61,12 +62,35 @@ def remembered(opened_s=10, *, account="long", cause=Cause.TRAIL, side=Side.LONG
     )
 
 
+VENUES = {"long": "binance", "short": "binance", "bybit-long": "bybit", "bybit-short": "bybit"}
+
+
+def account(*, ended=(), positions=(), stops=()):
+    return {
+        "epochs": list(ended),
+        "positions": list(positions),
+        "open_conditionals": list(stops),
+    }
+
+
 def accounts(*, ended=(), positions=(), name="long"):
-    return {name: {"epochs": list(ended), "positions": list(positions)}}
+    return {name: account(ended=ended, positions=positions)}
+
+
+def leg_clocks(name, **clocks):
+    plain = {
+        "unprotected_ms": 0,
+        "loosened_ms": 0,
+        "first_stop_ms": None,
+        "size_lag_ms": 0,
+        "loosened": 0,
+        "duplicates": 0,
+    }
+    return {"account": name, "symbol": "BTCUSDT", "position_side": "BOTH", **plain, **clocks}
 
 
 def test_a_closed_life_has_the_exchange_s_money_and_the_guard_s_story():
-    (row,) = join_positions(accounts(ended=[closed()]), [remembered()])
+    (row,) = join_positions(accounts(ended=[closed()]), VENUES, [remembered()])
     assert (row.entry, row.exit) == (Decimal("1000.1"), Decimal("1030.2"))
     assert str(row.entry) == "1000.1"
     assert (row.cause, row.moves, row.holds) == ("trail", 3, {"interval": 2})
@@ -80,7 +104,7 @@ def test_a_closed_life_has_the_exchange_s_money_and_the_guard_s_story():
 
 def test_an_open_position_is_open_and_has_no_result():
     epochs = [remembered(account="short", cause=None, side=Side.SHORT)]
-    (row,) = join_positions(accounts(positions=[still_open()], name="short"), epochs)
+    (row,) = join_positions(accounts(positions=[still_open()], name="short"), VENUES, epochs)
     assert (row.cause, row.exit, row.result_after_fees) == ("open", None, None)
     assert row.quantity == Decimal("0.5")
 
@@ -102,7 +126,7 @@ def test_an_open_position_is_open_and_has_no_result():
     ],
 )
 def test_lives_meet_their_memory(epochs, cause, moves):
-    (row,) = join_positions(accounts(ended=[closed()]), epochs)
+    (row,) = join_positions(accounts(ended=[closed()]), VENUES, epochs)
     assert (row.cause, row.moves) == (cause, moves)
 
 
@@ -112,13 +136,18 @@ def test_positions_come_in_the_order_of_opening():
             "short": {"epochs": [closed(50, 60, side="short")], "positions": []},
             "long": {"epochs": [closed(70, 80), closed(10, 40)], "positions": [still_open(90)]},
         },
+        VENUES,
         [],
     )
     assert [row.opened_at[-9:-5] for row in rows] == ["3:30", "4:10", "4:30", "4:50"]
 
 
 STATE = {
-    "accounts": accounts(ended=[closed()], positions=[still_open(side="long")]),
+    "accounts": {
+        **accounts(ended=[closed()], positions=[still_open(side="long")]),
+        "short": account(),
+    },
+    "legs": [leg_clocks("long", loosened_ms=120, loosened=1, first_stop_ms=364)],
     "clocks": {
         "unprotected_ms": 0,
         "loosened_ms": 120,
@@ -176,11 +205,50 @@ def test_the_json_object_holds_what_others_rely_on():
     assert first["result_after_fees"] == "12.5"
 
 
-def test_the_summary_says_it_in_words():
-    result = make_result(DemoSettings(seed=3, speed=0.0), STATE, START_US, [remembered()])
+def test_each_venue_has_clocks_and_orphans_of_its_own():
+    stop = {"symbol": "BTCUSDT", "position_side": "BOTH"}
+    state = STATE | {
+        "accounts": {
+            **accounts(ended=[closed()], positions=[still_open(side="long")]),
+            "short": account(),
+            "bybit-long": account(ended=[closed()], stops=[stop]),
+            "bybit-short": account(positions=[still_open()], stops=[stop]),
+        },
+        "legs": [
+            leg_clocks("long", loosened_ms=120, first_stop_ms=364),
+            leg_clocks("bybit-long", unprotected_ms=7, first_stop_ms=90, duplicates=1),
+            leg_clocks("bybit-short", unprotected_ms=3, first_stop_ms=200, size_lag_ms=5),
+        ],
+    }
+    settings = DemoSettings(venues=("binance", "bybit"))
+    result = make_result(settings, state, START_US, [remembered()])
+    binance, bybit = result.venues
+    assert (binance.venue, binance.loosened_ms, binance.first_stop_ms) == ("binance", 120, 364)
+    assert (binance.unprotected_ms, binance.orphans) == (0, 0)
+    assert (bybit.venue, bybit.unprotected_ms, bybit.first_stop_ms) == ("bybit", 10, 200)
+    assert (bybit.duplicates, bybit.size_lag_ms) == (1, 5)
+    assert bybit.orphans == result.orphans == 1, "a stop whose position is open is none"
+    assert {row.venue for row in result.positions if row.account.startswith("bybit-")} == {"bybit"}
+    text = summary(result)
+    for words in (
+        "binance: 0 ms without a stop, 120 ms with a looser",
+        "bybit: 10 ms without a stop",
+        "1 stop left behind",
+        "bybit-short",
+    ):
+        assert words in text
+
+
+def summary(result):
     console = Console(file=io.StringIO(), width=140, color_system=None)
     console.print(render_summary(result))
-    text = console.file.getvalue()
+    return console.file.getvalue()
+
+
+def test_the_summary_says_it_in_words():
+    result = make_result(DemoSettings(seed=3, speed=0.0), STATE, START_US, [remembered()])
+    text = summary(result)
+    assert "binance" not in text, "one venue needs no naming"
     for words in (
         "trailing stop", "still open", "+12.50 (+2.50 %)", "5 openings skipped",
         "0 ms without a stop, 120 ms with a looser stop", "at most 364 ms after the fill",

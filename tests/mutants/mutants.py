@@ -41,7 +41,7 @@ MUTANTS = (
         "trailstop/venues/binance/orders.py",
         'params["reduceOnly"] = "true"',
         'params["reduceOnly"] = "false"',
-        (f"{LIFE}test_a_new_position_has_both_stops_within_two_seconds",),
+        (f"{LIFE}test_a_new_position_has_its_stop_within_two_seconds",),
     ),
     Mutant(
         "side swapped in the cross",
@@ -71,9 +71,9 @@ MUTANTS = (
     ),
     Mutant(
         "an unknown outcome treated as failed",
-        "trailstop/daemon/executor.py",
+        "trailstop/daemon/answers.py",
         """\
-                self._lookups[intent.client_id] = Lookup(intent, now_ms)
+                self.lookups[intent.client_id] = Lookup(intent, now_ms)
                 told = Told("unknown", settled, now_ms, price, quantity, text=outcome.text)
 """,
         """\
@@ -93,7 +93,7 @@ MUTANTS = (
             venue = account.venue
             snapshot = Snapshot(venue.account, venue.name, venue.exchange_ms(), {}, (), symbols)
 """,
-        (f"{FAILED_READ}[binance-long-unavailable-read_positions]",),
+        (f"{FAILED_READ}[long-binance-one-way-unavailable-read_positions]",),
     ),
     Mutant(
         "a peak from before activation by time",

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from trailstop.domain.position import Leg
 
 LegArgument = Annotated[
-    str, typer.Argument(metavar="LEG", help="SYMBOL, ACCOUNT/SYMBOL or ACCOUNT/VENUE/SYMBOL.")
+    str,
+    typer.Argument(
+        metavar="LEG",
+        help="SYMBOL, ACCOUNT/SYMBOL or ACCOUNT/VENUE/SYMBOL; in hedge mode with :long or :short.",
+    ),
 ]
 PriceArgument = Annotated[str, typer.Argument(metavar="PRICE", help="The new stop.")]
 
@@ -102,6 +106,6 @@ def _find_leg(client: DaemonClient, text: str) -> Leg:
         return fitting[0]
     if fitting:
         names = ", ".join(str(leg) for leg in fitting)
-        raise ControlRefused(f"{text} may be any of {names}; name the account too")
+        raise ControlRefused(f"{text} may be any of {names}; write one of these")
     known = ", ".join(str(leg) for leg in legs) or "none"
     raise ControlRefused(f"no guarded position is called {text}; there are: {known}")

@@ -3,19 +3,37 @@
 # ruff: noqa: PLC0415 - heavy parts load when the command runs, so that --help is quick
 from __future__ import annotations
 
+import enum
 from typing import Annotated, Final, Literal
 
 import typer
 
 from trailstop.commands.options import ConfigOption, SetOption
-from trailstop.commands.paper import DataOption, EveryOption, ForOption, FromOption
+from trailstop.commands.paper import DataOption, EveryOption, ForOption, FromOption, HedgeOption
 from trailstop.commands.times import duration_us, moment_us
 
 DEFAULT_SPEED: Final = 60.0
 
 
+class VenueChoice(enum.StrEnum):
+    """Protocols that the paper exchange speaks."""
+
+    BINANCE = "binance"
+    BYBIT = "bybit"
+
+
+DEFAULT_VENUES: Final = (VenueChoice.BINANCE,)
+
+
 def demo(
     *,
+    venues: Annotated[
+        list[VenueChoice] | None,
+        typer.Option(
+            "--venue", help="Protocol of the exchange, binance unless given; may be repeated."
+        ),
+    ] = None,
+    hedge: HedgeOption = False,
     data: DataOption = None,
     start: FromOption = None,
     duration: ForOption = None,
@@ -52,8 +70,9 @@ def demo(
 
     Paper exchange and guard run as two processes. A long and a short are opened, adopted,
     protected, trailed and closed; a summary follows. Without --once the next story begins.
+    With two venues the same happens at the same prices on accounts of both.
 
-    Example: trailstop demo --once --speed 0 --data BTCUSDT-1m.csv --every 10 --json
+    Example: trailstop demo --venue binance --venue bybit --once --speed 0 --json
     """
     if start is not None:
         moment_us(start)
@@ -64,6 +83,8 @@ def demo(
 
     return run_demo(
         DemoSettings(
+            venues=tuple(dict.fromkeys(venue.value for venue in venues or DEFAULT_VENUES)),
+            hedge=hedge,
             data=tuple(data or ()),
             start=start,
             duration=duration,

@@ -21,6 +21,22 @@ CONTROL_PORT: Final = 9581
 BinancePort = Annotated[
     int, typer.Option(help="Port of REST and streams; 0 takes a free one.", min=0, max=65535)
 ]
+BybitPort = Annotated[
+    int | None,
+    typer.Option(
+        help="Port of REST and streams in Bybit's protocol; 0 takes a free one. Without it only "
+        "Binance's is spoken.",
+        min=0,
+        max=65535,
+    ),
+]
+AccountOption = Annotated[
+    list[str] | None,
+    typer.Option("--account", metavar="NAME", help="An account by its name; may be repeated."),
+]
+HedgeOption = Annotated[
+    bool, typer.Option("--hedge", help="Accounts in hedge mode: a long and a short a market.")
+]
 ControlPort = Annotated[
     int, typer.Option(help="Port of the control interface; 0 takes a free one.", min=0, max=65535)
 ]
@@ -48,7 +64,7 @@ EveryOption = Annotated[
     typer.Option(
         "--every",
         metavar="N",
-        help="A new long and short every N bars (tick files: seconds) where flat.",
+        help="New longs and shorts every N bars (tick files: seconds) where flat.",
         min=1,
     ),
 ]
@@ -57,6 +73,7 @@ EveryOption = Annotated[
 def paper(
     *,
     binance_port: BinancePort = BINANCE_PORT,
+    bybit_port: BybitPort = None,
     control_port: ControlPort = CONTROL_PORT,
     link_port: LinkPort = 0,
     data: DataOption = None,
@@ -68,8 +85,15 @@ def paper(
         float, typer.Option(help="Virtual seconds a second; 0 as fast as it goes.", min=0)
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of latencies and faults.")] = 0,
+    accounts: AccountOption = None,
+    hedge: HedgeOption = False,
     open_pair: Annotated[
-        bool, typer.Option("--open", help="Open a long and a short in each market, once.")
+        bool,
+        typer.Option(
+            "--open",
+            help="Open longs and shorts in each market, once; the accounts take turns, in hedge "
+            "mode each holds both.",
+        ),
     ] = False,
     every: EveryOption = None,
     wait_for_guard: Annotated[
@@ -79,18 +103,22 @@ def paper(
     settings: SetOption = None,
     watched: EndWithStdin = False,
 ) -> int:
-    """Run a local exchange that speaks Binance's protocol; prints one JSON line when ready.
+    """Run a local exchange that speaks Binance's and Bybit's protocol; prints one JSON line.
 
-    The line names its addresses and the keys of its accounts. Section [paper] of the settings
-    holds its latency, fees and switches.
+    Both protocols serve the same accounts, positions and prices. The line names its addresses
+    and the keys of its accounts. Section [paper] of the settings holds its latency, fees and
+    switches.
 
-    Example: trailstop paper --binance-port 9580 --generate 7 --speed 60
+    Example: trailstop paper --binance-port 9580 --bybit-port 9583 --generate 7 --speed 60
     """
     if data and generate is not None:
         raise typer.BadParameter("give either --data or --generate, not both")
+    if accounts and len(set(accounts)) < len(accounts):
+        raise typer.BadParameter("give each --account a name of its own")
     from_us = None if start is None else moment_us(start)
     for_us = None if duration is None else duration_us(duration)
     section = load(config, settings).paper
+    from trailstop.paper.assembly import ACCOUNTS
     from trailstop.paper.plan import plan_openings
     from trailstop.paper.runner import DEFAULT_SYMBOLS, PaperSettings, run_paper
 
@@ -98,13 +126,19 @@ def paper(
         end_with_stdin()
     files = tuple(data or ())
     markets = tuple(symbol.upper() for symbol in symbols or DEFAULT_SYMBOLS)
-    opens = open_pair or every is not None
+    names = tuple(accounts or ACCOUNTS)
+    schedule = None
+    if open_pair or every is not None:
+        schedule = plan_openings(files, markets, every, accounts=names, hedge=hedge)
     build = _build(
         section,
         seed=seed,
-        schedule=plan_openings(files, markets, every) if opens else None,
-        once=opens and every is None,
+        accounts=names,
+        hedge=hedge,
+        schedule=schedule,
+        once=schedule is not None and every is None,
         binance_port=binance_port,
+        bybit_port=bybit_port,
         control_port=control_port,
         link_port=link_port,
     )

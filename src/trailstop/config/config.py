@@ -22,7 +22,14 @@ from trailstop.config.layers import (
 )
 from trailstop.config.legs import LegPattern, parse_leg
 from trailstop.config.policies import PolicyBook
-from trailstop.config.sections import AccountSection, General, Guard, Paper
+from trailstop.config.sections import (
+    PAPER_PORTS,
+    AccountSection,
+    General,
+    Guard,
+    Paper,
+    VenueName,
+)
 from trailstop.config.values import read_value
 from trailstop.domain.policy import Policy
 from trailstop.domain.position import Leg
@@ -32,10 +39,14 @@ S = TypeVar("S", bound=Struct)
 
 DEFAULT_FILE: Final = "trailstop.toml"
 PAPER_MODE: Final = "paper"
+PAPER_HOST: Final = "127.0.0.1"
 MAX_PORT: Final = 65_535
 ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 REST_SCHEMES: Final = ("http", "https")
 WS_SCHEMES: Final = ("ws", "wss")
+ONE_STOP_VENUES: Final = frozenset({"bybit"})
+"""Exchanges that keep one stop with the position, so that no backstop rests behind it."""
+BACKSTOP_SETTINGS: Final = frozenset({"backstop_percent", "backstop_trigger_price"})
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -49,16 +60,26 @@ class Account(Struct, frozen=True, kw_only=True):
     secret_source: str | None = None
 
     @property
-    def venue(self) -> str:
+    def venue(self) -> VenueName:
         """The exchange's name."""
         return self.settings.venue
+
+    @property
+    def rest_url(self) -> str:
+        """Where requests go."""
+        return self.settings.rest_url or f"http://{PAPER_HOST}:{PAPER_PORTS[self.venue]}"
+
+    @property
+    def ws_url(self) -> str:
+        """Where streams come from."""
+        return self.settings.ws_url or f"ws://{PAPER_HOST}:{PAPER_PORTS[self.venue]}"
 
     def keys(self) -> tuple[Secret, Secret]:
         """Key and secret. Raises: ConfigError naming the variable that is missing."""
         if self.api_key is None:
-            raise ConfigError(self._missing(key_names(self.name, self.settings.api_key_env)))
+            raise ConfigError(self._missing(_key_names(self.name, self.settings)))
         if self.api_secret is None:
-            raise ConfigError(self._missing(secret_names(self.name, self.settings.api_secret_env)))
+            raise ConfigError(self._missing(_secret_names(self.name, self.settings)))
         return self.api_key, self.api_secret
 
     def _missing(self, names: tuple[str, ...]) -> str:
@@ -200,8 +221,8 @@ def _accounts(layer: Layer, environ: Mapping[str, str]) -> tuple[Account, ...]:
 
 def _account(layer: Layer, name: str, environ: Mapping[str, str]) -> Account:
     settings = _section(layer, ("accounts", name), AccountSection)
-    key = find_secret(key_names(name, settings.api_key_env), environ)
-    secret = find_secret(secret_names(name, settings.api_secret_env), environ)
+    key = find_secret(_key_names(name, settings), environ)
+    secret = find_secret(_secret_names(name, settings), environ)
     return Account(
         name=name,
         settings=settings,
@@ -210,6 +231,14 @@ def _account(layer: Layer, name: str, environ: Mapping[str, str]) -> Account:
         key_source=key[1] if key else None,
         secret_source=secret[1] if secret else None,
     )
+
+
+def _key_names(name: str, settings: AccountSection) -> tuple[str, ...]:
+    return key_names(name, settings.venue, settings.api_key_env)
+
+
+def _secret_names(name: str, settings: AccountSection) -> tuple[str, ...]:
+    return secret_names(name, settings.venue, settings.api_secret_env)
 
 
 def _patterns(texts: Sequence[str]) -> list[LegPattern]:
@@ -228,8 +257,9 @@ def _check(config: Config, layer: Layer) -> None:
             raise ConfigError(
                 f"accounts.{account.name}: name an account with letters, digits, - and _ only"
             )
-        _check_address(account.name, "rest_url", account.settings.rest_url, REST_SCHEMES)
-        _check_address(account.name, "ws_url", account.settings.ws_url, WS_SCHEMES)
+        _check_address(account.name, "rest_url", account.rest_url, REST_SCHEMES)
+        _check_address(account.name, "ws_url", account.ws_url, WS_SCHEMES)
+    _check_forms(config)
     if config.link is not None and not is_loopback(config.link[0]):
         raise ConfigError(f"paper.link must be on this machine, not {config.link[0]}")
     guard = config.guard
@@ -249,6 +279,24 @@ def _check(config: Config, layer: Layer) -> None:
             f"{config.sources['trailstop.database']}: trailstop.database must be a file; this "
             f"version keeps its data in SQLite alone"
         )
+
+
+def _check_forms(config: Config) -> None:
+    """Refuse what is set for one account or position whose exchange has no such stop."""
+    venues: dict[str, str] = {account.name: account.venue for account in config.accounts}
+    for key, value, source in config.policies.overrides():
+        section, name, *rest = key.split(".")
+        if value is None or rest[-1] not in BACKSTOP_SETTINGS:
+            continue
+        venue = venues.get(name) if section == "accounts" else None
+        if section == "positions":
+            leg = parse_leg(name)
+            venue = leg.venue or venues.get(leg.account or "")
+        if venue in ONE_STOP_VENUES:
+            raise ConfigError(
+                f"{source}: {key} makes no sense on {venue}, which keeps one stop a position and "
+                f"has no backstop; leave it out"
+            )
 
 
 def _check_address(account: str, name: str, text: str, schemes: tuple[str, ...]) -> None:
@@ -278,10 +326,10 @@ def _check_accounts(config: Config) -> None:
     taken: dict[tuple[str, Secret], str] = {}
     for account in config.accounts:
         key, _ = account.keys()
-        other = taken.setdefault((account.settings.rest_url, key), account.name)
+        other = taken.setdefault((account.rest_url, key), account.name)
         if other != account.name:
             raise ConfigError(
                 f"accounts {other} and {account.name} have the same API key: two guards on one "
                 f"account would disturb each other; give each its own "
-                f"{key_names(account.name, account.settings.api_key_env)[0]}"
+                f"{_key_names(account.name, account.settings)[0]}"
             )

@@ -46,16 +46,24 @@ def _env_tail(account: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", account.upper())
 
 
-def key_names(account: str, chosen: str | None) -> tuple[str, ...]:
+def own_key_name(account: str) -> str:
+    """Variable of the API key of one account of the paper exchange."""
+    return f"TRAILSTOP_PAPER_KEY_{_env_tail(account)}"
+
+
+def own_secret_name(account: str) -> str:
+    """Variable of the secret of one account of the paper exchange."""
+    return f"TRAILSTOP_PAPER_SECRET_{_env_tail(account)}"
+
+
+def key_names(account: str, venue: str, chosen: str | None) -> tuple[str, ...]:
     """Variables that may hold the account's API key, the first one preferred."""
-    return (chosen,) if chosen else (f"TRAILSTOP_PAPER_KEY_{_env_tail(account)}", "BINANCE_API_KEY")
+    return (chosen,) if chosen else (own_key_name(account), f"{venue.upper()}_API_KEY")
 
 
-def secret_names(account: str, chosen: str | None) -> tuple[str, ...]:
+def secret_names(account: str, venue: str, chosen: str | None) -> tuple[str, ...]:
     """Variables that may hold the account's secret, the first one preferred."""
-    if chosen:
-        return (chosen,)
-    return (f"TRAILSTOP_PAPER_SECRET_{_env_tail(account)}", "BINANCE_API_SECRET")
+    return (chosen,) if chosen else (own_secret_name(account), f"{venue.upper()}_API_SECRET")
 
 
 def find_secret(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[Secret, str] | None:

@@ -20,7 +20,7 @@ from trailstop.config.catalog import (
     did_you_mean,
     section_settings,
 )
-from trailstop.config.keys import SECRET_NAMES, key_names, secret_names
+from trailstop.config.keys import SECRET_NAMES, own_key_name, own_secret_name
 from trailstop.config.legs import normal_symbol, parse_leg
 from trailstop.errors import ConfigError
 
@@ -128,7 +128,7 @@ def _refuse_secret(keys: Path_, source: str) -> None:
         return
     account = keys[1] if keys[0] == "accounts" and len(keys) > 1 else "main"
     is_key = keys[-1].lower() in ("api_key", "apikey", "key")
-    name = (key_names if is_key else secret_names)(account, None)[0]
+    name = (own_key_name if is_key else own_secret_name)(account)
     raise ConfigError(
         f"{source}: {'.'.join(keys)} does not belong there; "
         f"put it into the environment as {name} (or {name}_FILE, naming a file)"

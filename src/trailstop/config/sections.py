@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from trailstop.domain.policy import Atr, Callback, ProfitShare, Steps
 
-DEFAULT_REST_URL = "http://127.0.0.1:9580"
-DEFAULT_WS_URL = "ws://127.0.0.1:9580"
+VenueName = Literal["binance", "bybit"]
+PAPER_PORTS: dict[VenueName, int] = {"binance": 9580, "bybit": 9583}
+"""Where `trailstop paper` serves each protocol when it is not told otherwise."""
 
 
 class General(Struct, frozen=True, kw_only=True):
@@ -54,23 +55,25 @@ class AccountSection(Struct, frozen=True, kw_only=True):
     Its keys come from the environment, never from this file.
     """
 
-    venue: Literal["binance"] = "binance"
-    """Exchange whose protocol is spoken there."""
+    venue: VenueName = "binance"
+    """Exchange whose protocol is spoken there. On bybit the guard takes over the position's one
+    stop and shares it with you; there is no backstop behind it."""
 
-    rest_url: str = DEFAULT_REST_URL
-    """Address for requests; loopback only in paper mode. The default is that of a plain
-    `trailstop paper`."""
+    rest_url: str | None = None
+    """Address for requests; loopback only in paper mode. none: that of `trailstop paper`, port
+    9580 for binance and 9583 (`--bybit-port 9583`) for bybit."""
 
-    ws_url: str = DEFAULT_WS_URL
-    """Address for streams; loopback only in paper mode."""
+    ws_url: str | None = None
+    """Address for streams; loopback only in paper mode. none: as for requests."""
 
     api_key_env: str | None = None
     """Environment variable of the API key; none: TRAILSTOP_PAPER_KEY_NAME, else
-    BINANCE_API_KEY. With _FILE appended it names a file that holds the key."""
+    BINANCE_API_KEY or BYBIT_API_KEY. With _FILE appended it names a file that holds the key."""
 
     api_secret_env: str | None = None
     """Environment variable of the secret; none: TRAILSTOP_PAPER_SECRET_NAME, else
-    BINANCE_API_SECRET. With _FILE appended it names a file that holds the secret."""
+    BINANCE_API_SECRET or BYBIT_API_SECRET. With _FILE appended it names a file that holds the
+    secret."""
 
 
 class Guard(Struct, frozen=True, kw_only=True):
@@ -109,8 +112,8 @@ class Paper(Struct, frozen=True, kw_only=True):
     """Fee of a resting limit order, fraction of notional; none: 0.0002."""
 
     second_reduce_only_stop: Literal["allow", "refuse"] | None = None
-    """Whether two full-size reduce-only stops may rest together; none: `allow`. The real
-    exchange's answer is unconfirmed, so both can be tried."""
+    """Whether two full-size reduce-only stops may rest together; none: `allow`. Binance's answer
+    is unconfirmed, so both can be tried; on bybit the position's one stop is moved in place."""
 
     flat_reduce_only_stop: Literal["accept", "refuse"] | None = None
     """Whether a sized reduce-only stop is taken while there is no position; none: `accept`.

@@ -32,7 +32,8 @@ def in_force(config: Config) -> list[InForce]:
     rows = list(_plain(config, ("trailstop",), config.general))
     for account in config.accounts:
         head = ("accounts", account.name)
-        rows += _plain(config, head, account.settings, "account")
+        told = {"rest_url": account.rest_url, "ws_url": account.ws_url}
+        rows += _plain(config, head, msgspec.structs.replace(account.settings, **told), "account")
         for name, source in (
             ("api_key", account.key_source),
             ("api_secret", account.secret_source),

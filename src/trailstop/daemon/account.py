@@ -14,14 +14,18 @@ from msgspec.structs import replace
 
 from trailstop.clock import Clock
 from trailstop.config import Config
+from trailstop.daemon.answers import Answers
 from trailstop.daemon.desk import OrderDesk
 from trailstop.daemon.executor import LegExecutor
 from trailstop.daemon.feeder import Feeder
 from trailstop.daemon.ids import epoch_tag
 from trailstop.daemon.leg import GuardedLeg
 from trailstop.daemon.orders import AccountTraits, Told
+from trailstop.daemon.ownership import is_ours
 from trailstop.daemon.reads import retried
+from trailstop.daemon.standing import Standing
 from trailstop.daemon.supervisor import Supervisor
+from trailstop.domain.policy import Policy
 from trailstop.domain.position import Fees, Leg, Phase, Position, Role
 from trailstop.domain.price import Side
 from trailstop.engine import events as ev
@@ -32,11 +36,13 @@ from trailstop.feeds.quality import TradeQuality, Verdict
 from trailstop.observe.hub import FactHub
 from trailstop.ports import (
     FundingBooked,
+    InstrumentChanged,
     LastPrice,
     MarkPrice,
     OrderState,
     PositionReport,
     Quote,
+    StopForm,
     StopReport,
     StreamState,
     Venue,
@@ -111,7 +117,7 @@ class AccountGuard:
             epoch=epoch,
             position=position,
             instrument=self.venue.instrument(leg.symbol),
-            policy=self.config.policy_for(leg),
+            policy=self._policy_for(leg),
             fees=self._fees.get(leg.symbol, ASSUMED_FEES),
             at_ms=at_ms,
             foreign_stop=foreign_stop,
@@ -124,6 +130,13 @@ class AccountGuard:
         guarded = self.restore(trail, generation=0)
         self.supervisor.spawn(f"first price {leg}", self._first_price(guarded))
         return guarded
+
+    def _policy_for(self, leg: Leg) -> Policy:
+        """The settings of a leg, without a backstop where the exchange has one stop only."""
+        policy = self.config.policy_for(leg)
+        if self.venue.stop_form is StopForm.POSITION_STOP:
+            return replace(policy, backstop_percent=None)
+        return policy
 
     def restore(self, trail: Trail, *, generation: int) -> GuardedLeg:
         """Take a trail under guard, new or from the store."""
@@ -191,6 +204,7 @@ class AccountGuard:
             triggers=triggers,
             generation=generation,
         )
+        standing = Standing(side, desk.tag, quantity)
         return LegExecutor(
             desk=desk,
             clock=self.clock,
@@ -198,7 +212,8 @@ class AccountGuard:
             traits=self.traits,
             tell=tell,
             ask_for_pass=self.ask_for_pass,
-            position_quantity=quantity,
+            standing=standing,
+            answers=Answers(desk, standing, self.traits, tell, self.ask_for_pass),
             closing=closing,
         )
 
@@ -240,6 +255,8 @@ class AccountGuard:
             self.feeder.settle_alone(told)
             return
         first = guarded.trail.own_stop is None
+        if told.what == "acknowledged":
+            guarded.shared_stop = "as_set"
         self.supervisor.guarded(
             f"leg {guarded.trail.leg}", lambda: self.feeder.feed_told(guarded, told)
         )
@@ -269,6 +286,8 @@ class AccountGuard:
                 self._on_funding(leg, paid, at_ms)
             case StopReport():
                 self._on_stop(event)
+            case InstrumentChanged():
+                self._on_instrument(event)
             case StreamState(stream, up, text):
                 self._on_stream(stream, up, text)
 
@@ -363,6 +382,9 @@ class AccountGuard:
     def _on_stop(self, report: StopReport) -> None:
         stop = report.stop
         guarded = self.legs.get(stop.leg)
+        if stop.shared:
+            self._on_shared_stop(report, guarded)
+            return
         if stop.role is Role.FOREIGN:
             if guarded is not None:
                 guarded.foreign_ids.add(stop.client_id)
@@ -374,15 +396,45 @@ class AccountGuard:
             return
         match report.state:
             case OrderState.TRIGGERED:
-                guarded.executor.gone(stop.client_id)
+                guarded.executor.standing.gone(stop.client_id)
                 self.feed(guarded, ev.StopTriggered(report.at_ms))
             case OrderState.REJECTED:
-                guarded.executor.gone(stop.client_id)
+                guarded.executor.standing.gone(stop.client_id)
                 self.feed(guarded, ev.TriggerRejected(report.text, report.at_ms))
             case OrderState.CANCELLED | OrderState.FILLED:
-                if guarded.executor.gone(stop.client_id):
+                if guarded.executor.standing.gone(stop.client_id):
                     guarded.event_ms = self.venue.exchange_ms()
                     self.ask_for_pass("a stop of ours went without our asking")
+
+    def _on_shared_stop(self, report: StopReport, guarded: GuardedLeg | None) -> None:
+        """The position's one stop fired, was moved, or is gone; a pass sees to the rest."""
+        price = report.stop.price
+        if guarded is None:
+            self.ask_for_pass("the stop of a position that is not guarded changed")
+            return
+        match report.state:
+            case OrderState.TRIGGERED:
+                guarded.fired_price = price
+                self.feed(guarded, ev.StopTriggered(report.at_ms))
+            case OrderState.REJECTED:
+                self.feed(guarded, ev.TriggerRejected(report.text, report.at_ms))
+            case OrderState.CANCELLED:
+                guarded.event_ms = self.venue.exchange_ms()
+                self.ask_for_pass("the position's stop is gone")
+            case OrderState.RESTING if not (guarded.executor.pending or is_ours(price, guarded)):
+                guarded.event_ms = self.venue.exchange_ms()
+                self.ask_for_pass("somebody moved the position's stop")
+
+    def _on_instrument(self, changed: InstrumentChanged) -> None:
+        """Go by the symbol's new grid; tell of a market that no longer trades."""
+        now_ms = self.venue.exchange_ms()
+        for guarded in self._on(changed.symbol):
+            if changed.instrument != guarded.trail.instrument:
+                self.feed(guarded, ev.InstrumentChanged(changed.instrument, now_ms))
+            if changed.status != "trading":
+                text = f"{changed.symbol} is {changed.status} ({changed.text}): the stop stays"
+                self.feeder.alarm(guarded.trail, f"market_{changed.status}", text, now_ms)
+        self.ask_for_pass(f"{changed.symbol} was changed by the exchange")
 
     def _without_trail(self, leg: Leg, text: str) -> None:
         """What concerns a leg without a trail is never a silent return."""

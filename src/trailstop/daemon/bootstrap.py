@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import random
 import signal
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import structlog
 from msgspec import Struct
 
 from trailstop.clock import MS_PER_SECOND, Clock, SystemClock
-from trailstop.config import Config
+from trailstop.config import Account, Config
 from trailstop.daemon.account import AccountGuard
 from trailstop.daemon.facade import Facade
 from trailstop.daemon.ids import own_prefix
@@ -24,12 +24,16 @@ from trailstop.daemon.supervisor import Supervisor
 from trailstop.observe.facts import tell
 from trailstop.observe.hub import FactHub
 from trailstop.observe.log import LogSettings, configure
+from trailstop.ports import Venue
 from trailstop.storage.records import Alarmed, Record, leg_of
 from trailstop.storage.store import Store
 from trailstop.timelink import run_linked
 from trailstop.venues.binance.settings import BinanceSettings
-from trailstop.venues.binance.transport import new_address
+from trailstop.venues.binance.transport import new_address as binance_address
 from trailstop.venues.binance.venue import BinanceVenue
+from trailstop.venues.bybit.settings import BybitSettings
+from trailstop.venues.bybit.transport import new_address as bybit_address
+from trailstop.venues.bybit.venue import BybitVenue
 from trailstop.venues.governor import AddressBudget
 from trailstop.venues.offset import ServerClock
 
@@ -37,6 +41,53 @@ _log = structlog.get_logger("trailstop.guard")
 
 EXIT_DONE = 0
 MS_PER_DAY = 86_400_000
+
+
+def _told(account: Account, prefix: str) -> dict[str, Any]:
+    """What the settings of every adapter have in common."""
+    key, secret = account.keys()
+    return {
+        "account": account.name,
+        "api_key": key.reveal(),
+        "api_secret": secret.reveal(),
+        "rest_url": account.rest_url,
+        "ws_url": account.ws_url,
+        "own_prefix": prefix,
+        "key_variables": (account.key_source or "", account.secret_source or ""),
+    }
+
+
+def _jitter(account: Account) -> random.Random:
+    """Chance that only spreads reconnects; a seed of the account keeps runs alike."""
+    return random.Random(account.name)
+
+
+def _binance(
+    account: Account, prefix: str, clock: Clock, server: ServerClock, budget: AddressBudget
+) -> Venue:
+    settings = BinanceSettings(**_told(account, prefix))
+    return BinanceVenue(settings, clock, _jitter(account), server, budget)
+
+
+def _bybit(
+    account: Account, prefix: str, clock: Clock, server: ServerClock, budget: AddressBudget
+) -> Venue:
+    settings = BybitSettings(**_told(account, prefix))
+    return BybitVenue(settings, clock, _jitter(account), server, budget)
+
+
+class Adapter(Struct, frozen=True):
+    """How the accounts of one exchange are reached."""
+
+    make: Callable[[Account, str, Clock, ServerClock, AddressBudget], Venue]
+    new_address: Callable[[], AddressBudget]
+    """What all accounts behind one address may spend together."""
+
+
+ADAPTERS: Final[dict[str, Adapter]] = {
+    "binance": Adapter(_binance, binance_address),
+    "bybit": Adapter(_bybit, bybit_address),
+}
 
 
 class RunOptions(Struct, frozen=True):
@@ -92,29 +143,17 @@ class Daemon:
         self._supervisor = Supervisor(clock)
         # Accounts behind one address share its clock, its weight and its bans.
         self._servers: dict[str, tuple[ServerClock, AddressBudget]] = {}
-        self._accounts = [self._account(number) for number in range(len(config.accounts))]
+        self._accounts = [self._account(account) for account in config.accounts]
         self.facade = Facade(self._accounts, store, clock, config.mode, self._loaded)
         self._hub.subscribe("log", _log_fact)
         self._hub.subscribe("status", self.facade.on_record)
 
-    def _account(self, number: int) -> AccountGuard:
-        account = self._config.accounts[number]
-        key, secret = account.keys()
-        settings = BinanceSettings(
-            account=account.name,
-            api_key=key.reveal(),
-            api_secret=secret.reveal(),
-            rest_url=account.settings.rest_url,
-            ws_url=account.settings.ws_url,
-            own_prefix=own_prefix(self._store.installation),
-            key_variables=(account.key_source or "", account.secret_source or ""),
-        )
-        # Jitter only spreads reconnects; a seed of the account keeps runs alike.
-        if settings.rest_url not in self._servers:
-            self._servers[settings.rest_url] = (ServerClock(self._clock), new_address())
-        server, budget = self._servers[settings.rest_url]
-        chance = random.Random(account.name)
-        venue = BinanceVenue(settings, self._clock, chance, server, budget)
+    def _account(self, account: Account) -> AccountGuard:
+        adapter = ADAPTERS[account.venue]
+        if account.rest_url not in self._servers:
+            self._servers[account.rest_url] = (ServerClock(self._clock), adapter.new_address())
+        prefix = own_prefix(self._store.installation)
+        venue = adapter.make(account, prefix, self._clock, *self._servers[account.rest_url])
         return AccountGuard(
             venue,
             store=self._store,
@@ -148,7 +187,7 @@ class Daemon:
         """Continue what the store has of an account, compare all of it, then keep watch."""
         name = account.venue.account
         reconciler = Reconciler(account)
-        await Recovery(account, self._loaded, reconciler.apply).run()
+        await Recovery(account, self._loaded, reconciler.apply, reconciler.end).run()
         await reconciler.one_pass(full=True, urgent=True)
         self._supervisor.keep(f"stream {name}", account.listen)
         self._supervisor.keep(f"passes {name}", reconciler.run)

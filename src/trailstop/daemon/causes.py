@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
-from trailstop.domain.position import Cause, Role, StopKind
+from trailstop.domain.position import Cause, Position, Role, StopKind
 from trailstop.domain.price import Side
 from trailstop.engine.commands import CloseReason
-from trailstop.ports import Execution
+from trailstop.ports import Execution, Origin
 from trailstop.storage.records import Intent
 
 _BY_KIND = {
@@ -18,12 +19,23 @@ _BY_KIND = {
     StopKind.USER: Cause.USER_STOP,
     StopKind.FOREIGN: Cause.FOREIGN_STOP,
 }
-# How the exchange names its own orders: "Liquidation Order Streams", read 2026-11.
-_BY_PREFIX = (
-    ("autoclose-", Cause.LIQUIDATED),
-    ("adl_autoclose", Cause.ADL),
-    ("settlement_autoclose-", Cause.SETTLED),
-)
+_BY_ORIGIN = {
+    Origin.FOREIGN_STOP: Cause.FOREIGN_STOP,
+    Origin.LIQUIDATION: Cause.LIQUIDATED,
+    Origin.ADL: Cause.ADL,
+    Origin.SETTLEMENT: Cause.SETTLED,
+}
+
+
+class Known(NamedTuple):
+    """What tells whose an order was: our intents and the foreign stops by client id.
+
+    `fired` is the kind of the position's one stop, which has no client id.
+    """
+
+    intents: Mapping[str, Intent]
+    foreign_stops: frozenset[str]
+    fired: StopKind
 
 
 def cause_of_kind(kind: StopKind) -> Cause:
@@ -45,22 +57,34 @@ def exit_price(fills: Sequence[Execution]) -> Decimal | None:
     return sum((fill.price * fill.quantity for fill in fills), Decimal(0)) / quantity
 
 
-def judge(
-    fills: Sequence[Execution], intents: Mapping[str, Intent], foreign_stops: frozenset[str]
-) -> Cause:
-    """The cause of the last closing fill; nothing read is unknown.
+def turned_round(executions: Sequence[Execution], position: Position) -> bool:
+    """Whether the last closing fill closed the position and opened the opposite one.
 
-    `intents` are ours by client id, `foreign_stops` the client ids of stops that are not.
+    `executions` are those of the epoch up to its end, `position` as it was known last: the
+    opening fill may be missing, and the newest fills may not have been told.
     """
+    size, crossed = Decimal(0), False
+    for fill in executions:
+        adds = (fill.direction == "buy") is (position.side is Side.LONG)
+        before, size = size, size + (fill.quantity if adds else -fill.quantity)
+        crossed = before > 0 > size
+    fills = closing_fills(executions, position.side)
+    return crossed or bool(fills and fills[-1].quantity > position.quantity)
+
+
+def judge(fills: Sequence[Execution], known: Known) -> Cause:
+    """The cause of the last closing fill; nothing read is unknown."""
     if not fills:
         return Cause.UNKNOWN
-    name = fills[-1].client_id
-    for prefix, cause in _BY_PREFIX:
-        if name.startswith(prefix):
-            return cause
-    intent = intents.get(name)
+    last = fills[-1]
+    if last.origin is Origin.POSITION_STOP:
+        return cause_of_kind(known.fired)
+    if last.origin in _BY_ORIGIN:
+        return _BY_ORIGIN[last.origin]
+    intent = known.intents.get(last.client_id)
     if intent is None:
-        return Cause.FOREIGN_STOP if name in foreign_stops else Cause.CLOSED_ELSEWHERE
+        foreign = last.client_id in known.foreign_stops
+        return Cause.FOREIGN_STOP if foreign else Cause.CLOSED_ELSEWHERE
     if intent.action == "close":
         return Cause.USER_CLOSE if intent.reason == CloseReason.USER.value else Cause.CROSSED
     if intent.role is Role.BACKSTOP:

@@ -2,30 +2,32 @@
 
 New first: the new working stop is acknowledged, then the old one is cancelled. Where the
 exchange refuses two of them, the old one is cancelled beneath a confirmed backstop, and its
-price is restored when the new one is not taken. An unknown outcome is looked up at the
-service that owns the id before anything else is sent.
+price is restored when the new one is not taken. The position's one stop, where an exchange has
+that form, is moved in place. An unknown outcome is looked up at the service that owns the id
+before anything else is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 import structlog
 
 from trailstop.clock import MS_PER_SECOND, Clock
-from trailstop.daemon.desk import OrderDesk, SettledState
-from trailstop.daemon.orders import AccountTraits, Lookup, Resting, Told, Wanted
+from trailstop.daemon.answers import Answers
+from trailstop.daemon.desk import OrderDesk
+from trailstop.daemon.orders import AccountTraits, AskForPass, Lookup, Resting, Told, Wanted
+from trailstop.daemon.standing import Standing, parts_of, size_of
 from trailstop.daemon.supervisor import Supervisor
 from trailstop.domain.position import Leg, Role, StopKind
 from trailstop.domain.price import Side
 from trailstop.engine.commands import CancelStop, CloseReason
 from trailstop.engine.events import Refusal
 from trailstop.errors import ReadFailed
-from trailstop.guard.snapshot import RestingStop
 from trailstop.ports import (
     Acknowledged,
     Gone,
@@ -46,11 +48,11 @@ LOOK_UP_SECONDS = (0.1, 0.3, 0.6, 1.0, 2.0)
 """Pauses before the look-ups of one unknown outcome; the last one repeats."""
 CANCEL_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 CLOSE_TRIES = 3
+REPEATS = 2
+"""How often the same price is set again in place after an unknown outcome, before looking it up."""
 BACKSTOP_AGAIN_MS = 1_000
 """How long a refused backstop waits: every pass sees that it is missing, and a leg is corrected
 once a second at most."""
-NEVER_CLOSED = (OrderState.ABSENT, OrderState.REJECTED)
-"""What a look-up of a close can say that means it closed nothing."""
 
 
 @dataclass
@@ -62,17 +64,13 @@ class LegExecutor:
     supervisor: Supervisor
     traits: AccountTraits
     tell: Callable[[Told], None]
-    ask_for_pass: Callable[[str], None]
-    position_quantity: Callable[[], Decimal]
+    ask_for_pass: AskForPass
+    standing: Standing
+    answers: Answers
     closing: Callable[[], bool]
-    resting: dict[str, Resting] = field(default_factory=dict)
-    leftovers: dict[str, str] = field(default_factory=dict)
-    """Order ids by client id: working stops of ours from an earlier epoch that still rest."""
     _want: Wanted | None = None
     _backstop: tuple[Decimal, Decimal] | None = None
     _backstop_due_ms: int = 0
-    _cancels: dict[str, tuple[str | None, str]] = field(default_factory=dict)
-    _lookups: dict[str, Lookup] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
     _close_task: asyncio.Task[None] | None = None
     _held_close: tuple[Decimal, CloseReason] | None = None
@@ -80,6 +78,11 @@ class LegExecutor:
     """After a restart nothing is written before a complete read has proven the epoch: wishes
     wait, look-ups do not."""
     foreign_backstop: bool = False
+    shared_floor: Decimal | None = None
+    """Where somebody else has set the position's one stop: ours never loosens it."""
+    _late_until_ms: int = 0
+    """A request in place whose outcome was unknown may take effect until then, and would undo a
+    newer price."""
     pass_when_idle: bool = False
     """A pass had to leave this leg alone because a write was under way: ask for another."""
 
@@ -103,6 +106,11 @@ class LegExecutor:
         """The exchange's time of the last answer."""
         return self.desk.settled_ms
 
+    @property
+    def shared(self) -> bool:
+        """Whether the working stop is the position's one stop, which others move too."""
+        return self.answers.shared
+
     # --- what is asked -------------------------------------------------------------------
     def want_working(self, price: Decimal, quantity: Decimal, kind: StopKind, text: str) -> None:
         """Have the working stop at this price and size; the newest wish counts.
@@ -115,13 +123,13 @@ class LegExecutor:
     def want_backstop(self, price: Decimal, quantity: Decimal) -> None:
         """Have a backstop at this price; one that was refused is not asked for at once again."""
         due = self.desk.venue.exchange_ms() >= self._backstop_due_ms
-        if due and self._of(Role.BACKSTOP) is None:
+        if due and self.standing.backstop is None:
             self._backstop = (price, quantity)
             self._kick()
 
     def cancel(self, command: CancelStop) -> None:
         """Remove one stop of ours."""
-        self._cancels[command.client_id] = (command.order_id, command.reason)
+        self.standing.cancels[command.client_id] = (command.order_id, command.reason)
         self._kick()
 
     def close(self, quantity: Decimal, reason: CloseReason) -> None:
@@ -142,38 +150,8 @@ class LegExecutor:
 
     def look_up(self, intent: Intent) -> None:
         """Find out what became of a write of an earlier life of this process."""
-        self._lookups[intent.client_id] = Lookup(intent, intent.at_ms)
+        self.answers.lookups[intent.client_id] = Lookup(intent, intent.at_ms)
         self._kick()
-
-    def sync(self, stops: Iterable[RestingStop]) -> None:
-        """Take what a fresh complete read shows of this leg's stops as what rests."""
-        stops = list(stops)
-        self.leftovers = {
-            stop.client_id: stop.order_id
-            for stop in stops
-            if stop.role is Role.WORKING
-            and stop.side is self.side
-            and not stop.triggered
-            and not stop.client_id.startswith(self.tag)
-        }
-        self.resting = {
-            stop.client_id: Resting(
-                stop.client_id,
-                stop.order_id,
-                stop.role,
-                stop.price,
-                stop.quantity if stop.quantity is not None else self.position_quantity(),
-                stop.created_at_ms,
-            )
-            for stop in stops
-            if stop.client_id.startswith(self.tag) and not stop.triggered
-        }
-
-    def gone(self, name: str) -> bool:
-        """A stop of ours no longer rests; True where nobody here asked for that."""
-        expected = name in self._cancels
-        self._cancels.pop(name, None)
-        return self.resting.pop(name, None) is not None and not expected
 
     @property
     def pending(self) -> bool:
@@ -183,7 +161,7 @@ class LegExecutor:
     @property
     def unknown(self) -> tuple[str, ...]:
         """Ids of writes whose outcome is not known."""
-        return tuple(self._lookups)
+        return tuple(self.answers.lookups)
 
     def stop(self) -> None:
         """Send nothing more; what rests stays."""
@@ -202,28 +180,21 @@ class LegExecutor:
         if not self.pending:
             self._task = self.supervisor.spawn(f"writes {self.leg}", self._drain())
 
-    def _of(self, role: Role) -> Resting | None:
-        """The tightest resting stop of ours in a role, without those about to be removed."""
-        chosen = [
-            stop
-            for stop in self.resting.values()
-            if stop.role is role and stop.client_id not in self._cancels
-        ]
-        return max(chosen, key=lambda stop: stop.price * self.side.sign, default=None)
-
     async def _drain(self) -> None:
         tries = 0
         while True:
-            if self._lookups and self._backstop is not None and not self.writes_held:
+            if self.answers.lookups and self._backstop is not None and not self.writes_held:
                 # Right whatever became of the unknown write, and it covers meanwhile.
                 await self._place_backstop()
-            elif self._lookups:
+            elif self.answers.lookups:
                 await self._look_up_next()
             elif self.writes_held:
                 break
-            elif self._want is not None and self._of(Role.WORKING) is None:
+            elif self._want is not None and self.shared:
+                await self._set_position_stop()
+            elif self._want is not None and not self.standing.working:
                 await self._place_working()
-            elif self._cancels:
+            elif self.standing.cancels:
                 done = await self._cancel_next()
                 tries = 0 if done else tries + 1
                 if not done:
@@ -239,20 +210,39 @@ class LegExecutor:
             self.pass_when_idle = False
             self.ask_for_pass("a write that was under way is done")
 
+    # --- the working stop ------------------------------------------------------------------
+    async def _set_position_stop(self) -> None:
+        """Move the position's one stop in place; its size is the exchange's business."""
+        want = self._take_want()
+        standing, floor = self.standing.working, self.shared_floor
+        there = bool(standing) and standing[0].price == want.price
+        if there or (floor is not None and not self.side.better(want.price, floor)):
+            at_ms = standing[0].at_ms if there else want.asked_ms
+            rests = Resting("", "", Role.WORKING, want.price, want.quantity, at_ms)
+            self.tell(self._told_resting((rests,), want))
+            return
+        late_ms = self._late_until_ms - self.desk.venue.exchange_ms()
+        if late_ms > 0:
+            await self.clock.sleep(late_ms / MS_PER_SECOND)
+            if self.closing():
+                return
+        outcome = await self._send_stop(
+            Role.WORKING, want.price, want.quantity, old=standing, want=want
+        )
+        if isinstance(outcome, Acknowledged):
+            self.shared_floor = None
+
     async def _place_working(self) -> None:
-        if self.leftovers and not self.traits.overlap and not await self._make_room():
+        leftovers = self.standing.leftovers
+        if leftovers and not self.traits.overlap and not await self._make_room():
             self._put_off("no backstop rests to remove an earlier stop above; asking for one")
             return
         want = self._take_want()
-        known = bool(self.leftovers) and self.traits.overlap
-        outcome = await self._send_stop(
-            Role.WORKING, want.price, want.quantity, want.kind, want=want
-        )
+        known = bool(leftovers) and self.traits.overlap
+        outcome = await self._send_parts(want, ())
         if isinstance(outcome, Refused) and outcome.overlap:
             if known:
-                self.traits.overlap = False
-                newer: Wanted | None = self._want
-                self._want = newer or want
+                self._one_stop_only(want)
                 return
             # Something of that form rests that is not known here: only a full read can say.
             self.ask_for_pass("a stop that is not known here already rests")
@@ -261,14 +251,43 @@ class LegExecutor:
         """Remove what an earlier epoch left, beneath a backstop, where only one may rest."""
         if self._backstop is not None:
             await self._place_backstop()
-        if self._of(Role.BACKSTOP) is None and not self.foreign_backstop:
+        if self.standing.backstop is None and not self.foreign_backstop:
             return False
-        for name, order_id in list(self.leftovers.items()):
-            self._cancels[name] = (order_id, "left over from an earlier position")
+        for name, order_id in list(self.standing.leftovers.items()):
+            self.standing.cancels[name] = (order_id, "left over from an earlier position")
             if not await self._cancel_next(name):
                 return False
-            self.leftovers.pop(name, None)
+            self.standing.leftovers.pop(name, None)
         return True
+
+    async def _move_working(self) -> None:
+        """Replace the working stop: new first, or beneath the backstop where refused."""
+        old = self.standing.working
+        assert self._want is not None
+        if (old[0].price, size_of(old)) == (self._want.price, self._want.quantity):
+            want = self._take_want()
+            self.tell(self._told_resting(old, want))
+            return
+        if not self.traits.overlap:
+            await self._move_beneath(old)
+            return
+        want = self._take_want()
+        outcome = await self._send_parts(want, old)
+        if isinstance(outcome, Refused) and outcome.overlap:
+            self._one_stop_only(want)
+
+    def _one_stop_only(self, want: Wanted) -> None:
+        """The exchange refuses a second stop: do it again beneath the backstop."""
+        self.traits.overlap = False
+        # A newer wish may have come while this one was under way.
+        newer: Wanted | None = self._want
+        self._want = newer or want
+
+    def _take_want(self) -> Wanted:
+        want = self._want
+        assert want is not None
+        self._want = None
+        return want
 
     def _put_off(self, text: str) -> None:
         """Give the wish back to the rule, which asks again; a pass finds out what is missing."""
@@ -277,151 +296,134 @@ class LegExecutor:
         self.tell(Told("refused", None, now_ms, reason=Refusal.TRANSIENT, text=text))
         self.ask_for_pass(text)
 
+    def _told_resting(self, stops: Sequence[Resting], want: Wanted) -> Told:
+        stop = stops[0]
+        return Told(
+            "acknowledged", None, stop.at_ms, stop.price, size_of(stops),
+            stop.price, want.kind, stop.client_id, want.asked_ms, text=want.text,
+        )  # fmt: skip
+
+    async def _move_beneath(self, old: Sequence[Resting]) -> None:
+        """Cancel, then create, only while a backstop is confirmed; restore on failure."""
+        if self.standing.backstop is None and not self.foreign_backstop:
+            self._put_off("no backstop rests to move the stop beneath; asking for one")
+            return
+        for stop in old:
+            self.standing.cancels[stop.client_id] = (stop.order_id, "replaced")
+            if not await self._cancel_next(stop.client_id):
+                return
+        if self.closing():
+            return
+        want = self._take_want()
+        outcome = await self._send_parts(want, old)
+        if isinstance(outcome, Refused) and not self.closing():
+            before = Wanted(old[0].price, size_of(old), want.kind, want.asked_ms)
+            await self._send_parts(before, ())
+
+    async def _send_parts(self, want: Wanted, old: Sequence[Resting]) -> Outcome:
+        """Rest the working stop, in parts where one order would be too large.
+
+        Told as one stop with the last part. Once all rest, every other working stop may go.
+        Where some parts rest already only the missing ones are sent.
+        """
+        largest = self.desk.venue.instrument(self.leg.symbol).max_market_quantity
+        kept: Sequence[Resting] = [
+            stop for stop in self.standing.working if stop.price == want.price
+        ]
+        parts = parts_of(want.quantity - size_of(kept), largest)
+        if parts[0] <= 0 or len(kept) + len(parts) != len(parts_of(want.quantity, largest)):
+            kept, parts = (), parts_of(want.quantity, largest)
+        others = [name for name, stop in self.standing.resting.items() if stop not in kept]
+        *first, last = parts
+        for size in first:
+            outcome = await self._send_stop(
+                Role.WORKING, want.price, size, old=old, want=want, whole=False
+            )
+            if not isinstance(outcome, Acknowledged):
+                return outcome
+        outcome = await self._send_stop(Role.WORKING, want.price, last, old=old, want=want)
+        if not isinstance(outcome, Acknowledged):
+            return outcome
+        for name in others:
+            stop = self.standing.resting.get(name)
+            if stop is not None and stop.role is Role.WORKING:
+                self.standing.cancels[name] = (stop.order_id, "replaced")
+        return outcome
+
     async def _place_backstop(self) -> None:
         assert self._backstop is not None
         price, quantity = self._backstop
         self._backstop = None
-        outcome = await self._send_stop(Role.BACKSTOP, price, quantity, StopKind.INITIAL)
-        if isinstance(outcome, Refused):
-            self._backstop_due_ms = self.desk.settled_ms + BACKSTOP_AGAIN_MS
-        else:
+        outcome = await self._send_stop(Role.BACKSTOP, price, quantity)
+        if not isinstance(outcome, Refused):
             # Both layers stand: what an earlier epoch left behind may go.
             self.ask_for_pass("a backstop was asked for")
-
-    async def _move_working(self) -> None:
-        """Replace the working stop: new first, or beneath the backstop where refused."""
-        old = self._of(Role.WORKING)
-        assert old is not None
-        assert self._want is not None
-        if (old.price, old.quantity) == (self._want.price, self._want.quantity):
-            want = self._take_want()
-            self.tell(self._told_resting(old, want))
             return
-        if not self.traits.overlap:
-            await self._move_beneath(old)
-            return
-        want = self._take_want()
-        outcome = await self._send_stop(
-            Role.WORKING, want.price, want.quantity, want.kind, old=old, want=want
-        )
-        if isinstance(outcome, Acknowledged):
-            self._cancels[old.client_id] = (old.order_id, "replaced")
-        elif isinstance(outcome, Refused) and outcome.overlap:
-            self.traits.overlap = False
-            # A newer wish may have come while this one was under way.
-            newer: Wanted | None = self._want
-            self._want = newer or want
-
-    def _take_want(self) -> Wanted:
-        want = self._want
-        assert want is not None
-        self._want = None
-        return want
-
-    def _told_resting(self, stop: Resting, want: Wanted) -> Told:
-        return Told(
-            "acknowledged", None, stop.at_ms, stop.price, stop.quantity,
-            stop.price, want.kind, stop.client_id, want.asked_ms, text=want.text,
-        )  # fmt: skip
-
-    async def _move_beneath(self, old: Resting) -> None:
-        """Cancel, then create, only while a backstop is confirmed; restore on failure."""
-        if self._of(Role.BACKSTOP) is None and not self.foreign_backstop:
-            self._put_off("no backstop rests to move the stop beneath; asking for one")
-            return
-        self._cancels[old.client_id] = (old.order_id, "replaced")
-        if not await self._cancel_next(old.client_id) or self.closing():
-            return
-        want = self._take_want()
-        outcome = await self._send_stop(
-            Role.WORKING, want.price, want.quantity, want.kind, old=old, want=want
-        )
-        if isinstance(outcome, Refused) and not self.closing():
-            await self._send_stop(Role.WORKING, old.price, old.quantity, want.kind)
+        self._backstop_due_ms = self.desk.settled_ms + BACKSTOP_AGAIN_MS
+        nearest, working = outcome.nearest, self.standing.working
+        behind = working and nearest is not None and self.side.better(working[0].price, nearest)
+        if behind and nearest != price:
+            assert nearest is not None
+            _log.warning("backstop_clamped", leg=str(self.leg), wanted=price, price=nearest)
+            await self._send_stop(Role.BACKSTOP, nearest, quantity)
 
     async def _send_stop(
         self,
         role: Role,
         price: Decimal,
         quantity: Decimal,
-        kind: StopKind,
         *,
-        old: Resting | None = None,
+        old: Sequence[Resting] = (),
         want: Wanted | None = None,
+        whole: bool = True,
     ) -> Outcome:
-        """Place one stop and take its outcome into account."""
+        """Place one order and take its outcome into account.
+
+        `whole` is false for a part of a working stop that others complete.
+        """
+        kind = StopKind.INITIAL if want is None else want.kind
+        first = old[0] if old else None
         intent, outcome = await self.desk.place(
             role,
             price,
             quantity,
             kind,
-            replaces=None if old is None else old.client_id,
-            protective=old is None or not self.side.better(old.price, price),
+            replaces=None if first is None else first.client_id,
+            protective=first is None or not self.side.better(first.price, price),
         )
         asked_ms, text = (intent.at_ms, "") if want is None else (want.asked_ms, want.text)
-        self._settle_stop(intent, outcome, asked_ms, old, text)
+        total = quantity if want is None else want.quantity
+        self.answers.settle_stop(
+            intent,
+            outcome,
+            asked_ms=asked_ms,
+            old=first,
+            why=text,
+            total=total if whole else None,
+        )
         return outcome
-
-    def _settle_stop(
-        self, intent: Intent, outcome: Outcome, asked_ms: int, old: Resting | None, why: str = ""
-    ) -> None:
-        role, price, quantity = intent.role, intent.price, intent.quantity
-        assert role is not None
-        assert price is not None
-        assert quantity is not None
-        kind = intent.kind or StopKind.INITIAL
-        now_ms = self.desk.venue.exchange_ms()
-        told: Told
-        match outcome:
-            case Acknowledged(order_id, at_ms):
-                resting = Resting(intent.client_id, order_id, role, price, quantity, at_ms)
-                self.resting[intent.client_id] = resting
-                told = Told(
-                    "acknowledged",
-                    self.desk.settled(intent, "acknowledged", order_id, "", at_ms),
-                    at_ms, price, quantity, None if old is None else old.price,
-                    kind, intent.client_id, asked_ms, text=why,
-                )  # fmt: skip
-            case Refused(reason, code, text):
-                settled = self.desk.settled(intent, "refused", None, f"{code} {text}", now_ms)
-                replaces = old is not None or (role is Role.WORKING and bool(self.leftovers))
-                if outcome.overlap and self.traits.overlap and replaces:
-                    # Not the end of this wish: it is done again beneath the backstop.
-                    self.desk.store.record([settled])
-                    return
-                told = Told(
-                    "refused", settled, now_ms, price, quantity, kind=kind,
-                    client_id=intent.client_id, asked_ms=asked_ms, reason=reason, text=text,
-                )  # fmt: skip
-                if reason is Refusal.POSITION_GONE:
-                    self.ask_for_pass(text)
-            case _:
-                settled = self.desk.settled(intent, "unknown", None, outcome.text, now_ms)
-                self._lookups[intent.client_id] = Lookup(intent, now_ms)
-                told = Told("unknown", settled, now_ms, price, quantity, text=outcome.text)
-        if role is Role.WORKING:
-            self.tell(told)
-        elif told.settled is not None:
-            self.desk.store.record([told.settled])
 
     # --- cancels ---------------------------------------------------------------------------
     async def _cancel_next(self, which: str | None = None) -> bool:
         """Cancel one stop; False while its fate is not known and it must be tried again."""
-        target = which or next(iter(self._cancels))
-        order_id, reason = self._cancels[target]
+        target = which or next(iter(self.standing.cancels))
+        order_id, reason = self.standing.cancels[target]
         outcome = await self.desk.cancel(target, order_id, reason)
         if isinstance(outcome, Refused | Unknown):
             return False
         if isinstance(outcome, Gone):
             # Triggered, filled or cancelled elsewhere: a fresh read says which.
             self.ask_for_pass("a stop that was to be cancelled is gone")
-        self._cancels.pop(target, None)
-        self.resting.pop(target, None)
+        self.standing.drop(target)
         return True
 
     # --- unknown outcomes ------------------------------------------------------------------
     async def _look_up_next(self) -> None:
-        name, lookup = next(iter(self._lookups.items()))
+        name, lookup = next(iter(self.answers.lookups.items()))
+        again = self.shared and lookup.intent.action == "place" and not self.writes_held
+        if again and lookup.tries < REPEATS:
+            await self._set_again(name, lookup)
+            return
         pause = LOOK_UP_SECONDS[min(lookup.tries, len(LOOK_UP_SECONDS) - 1)]
         lookup.tries += 1
         await self.clock.sleep(pause)
@@ -432,59 +434,71 @@ class LegExecutor:
             _log.warning("look_up_failed", leg=str(self.leg), client_id=name, error=str(error))
             return
         now_ms = self.desk.venue.exchange_ms()
+        if self.shared and service == "stop" and found.price != lookup.intent.price:
+            # Something else rests there: what was asked for has not taken effect.
+            found = LookedUp(OrderState.ABSENT)
         if found.state is OrderState.ABSENT and now_ms - lookup.sent_ms < SETTLE_MS:
             return
-        del self._lookups[name]
+        del self.answers.lookups[name]
         self.desk.settled_ms = now_ms
-        self._resolve(lookup.intent, found, now_ms)
+        self.answers.resolve(lookup.intent, found, now_ms)
 
-    def _resolve(self, intent: Intent, found: LookedUp, now_ms: int) -> None:
-        """Tell what the look-up says, in the words of an ordinary answer."""
-        order_id = found.order_id or ""
-        at_ms = found.at_ms or now_ms
-        state: SettledState
-        if intent.action != "place":
-            state = "absent" if found.state in NEVER_CLOSED else "acknowledged"
-            self.desk.record(intent, state, order_id, found.state.value, at_ms)
-            self.ask_for_pass("a close was looked up")
-            return
-        if found.state is OrderState.RESTING:
-            old = self.resting.get(intent.replaces or "")
-            self._settle_stop(intent, Acknowledged(order_id, at_ms), intent.at_ms, old)
-            if old is not None:
-                self._cancels[old.client_id] = (old.order_id, "replaced")
-        elif found.state in (OrderState.TRIGGERED, OrderState.FILLED):
-            settled = self.desk.settled(intent, "acknowledged", order_id, found.state.value, at_ms)
-            # Now, not when it was placed: what the exchange does itself has its time from here.
-            self.tell(Told("triggered", settled, now_ms))
-            self.ask_for_pass("a stop fired while its outcome was unknown")
-        else:
-            state = "absent" if found.state is OrderState.ABSENT else "gone"
-            settled = self.desk.settled(intent, state, order_id, found.state.value, now_ms)
-            if intent.role is Role.WORKING:
-                text = f"the look-up says {found.state.value}"
-                self.tell(Told("refused", settled, now_ms, reason=Refusal.NOT_SENT, text=text))
-            else:
-                self.desk.store.record([settled])
+    async def _set_again(self, name: str, lookup: Lookup) -> None:
+        """Set the same price in place once more, which is right whatever became of the first.
+
+        It protects now; a look-up would have to wait until the first request is dead. Another
+        price is set only after that, since the first might still arrive.
+        """
+        before = lookup.intent
+        assert before.price is not None
+        assert before.quantity is not None
+        self._late_until_ms = self.desk.venue.exchange_ms() + SETTLE_MS
+        intent, outcome = await self.desk.place(
+            Role.WORKING,
+            before.price,
+            before.quantity,
+            before.kind or StopKind.INITIAL,
+            replaces=None,
+            protective=True,
+        )
+        del self.answers.lookups[name]
+        self.desk.record(before, "absent", None, "set again", self.desk.settled_ms)
+        self.answers.settle_stop(
+            intent, outcome, asked_ms=before.at_ms, old=None, why="", total=before.quantity
+        )
+        repeated = self.answers.lookups.get(intent.client_id)
+        if repeated is not None:
+            repeated.tries = lookup.tries + 1
 
     # --- closing -----------------------------------------------------------------------------
     async def _close(self, quantity: Decimal, reason: CloseReason) -> None:
-        """Send a reduce-only market close; an unknown one is looked up, never repeated."""
-        for attempt in range(CLOSE_TRIES):
-            if any(lookup.intent.action == "close" for lookup in self._lookups.values()):
+        """Close at market, in as many orders as the exchange's largest one makes necessary."""
+        largest = self.desk.venue.instrument(self.leg.symbol).max_market_quantity
+        for size in parts_of(quantity, largest):
+            if not await self._close_part(size, reason):
                 return
+        self.ask_for_pass("closed at market")
+
+    async def _close_part(self, quantity: Decimal, reason: CloseReason) -> bool:
+        """Send one reduce-only market order; an unknown one is looked up, never repeated.
+
+        True where the exchange took it.
+        """
+        for attempt in range(CLOSE_TRIES):
+            if any(lookup.intent.action == "close" for lookup in self.answers.lookups.values()):
+                return False
             intent, outcome = await self.desk.close(quantity, reason, attempt)
             match outcome:
                 case Acknowledged():
-                    self.ask_for_pass("closed at market")
-                    return
+                    return True
                 case Unknown():
-                    self._lookups[intent.client_id] = Lookup(intent, self.desk.settled_ms)
+                    self.answers.lookups[intent.client_id] = Lookup(intent, self.desk.settled_ms)
                     self._kick()
-                    return
+                    return False
                 case Refused(why, _, text):
                     self.ask_for_pass(text)
                     if why is not Refusal.TRANSIENT:
-                        return
+                        return False
                     wait_ms = outcome.retry_after_ms or MS_PER_SECOND
                     await self.clock.sleep(wait_ms / MS_PER_SECOND)
+        return False

@@ -68,7 +68,7 @@ class Feeder:
             case "acknowledged":
                 event = ev.StopAcknowledged(told.price, told.quantity, told.at_ms)
             case "refused":
-                event = ev.StopRefused(told.reason, told.text, told.at_ms)
+                event = ev.StopRefused(told.reason, told.text, told.at_ms, told.nearest)
             case "unknown":
                 event = ev.StopUnknown(told.at_ms)
             case _:
@@ -83,6 +83,12 @@ class Feeder:
         records: list[Record] = [Input(after.leg, after.epoch, event), ended]
         self._store.record(records, trail=after)
         self._hub.publish([ended])
+
+    def alarm(self, trail: Trail, code: str, text: str, at_ms: int) -> None:
+        """Tell a person at once what is no decision of the trail's own."""
+        alarm = Alarmed(trail.leg, trail.epoch, code, text, at_ms)
+        self._store.record([alarm])
+        self._hub.publish([alarm])
 
     def settle_alone(self, told: Told) -> None:
         """Journal an outcome of an epoch that has ended meanwhile."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 from trailstop.clock import MS_PER_SECOND
 from trailstop.daemon.executor import LegExecutor
@@ -37,6 +38,14 @@ class GuardedLeg:
     flat_ms: int | None = None
     ended: bool = False
     foreign_ids: set[str] = field(default_factory=set)
+    put_back_from_ms: int = 0
+    """When a shared stop that somebody else moves may be put back next."""
+    shared_stop: Literal["as_set", "looser", "gone"] = "as_set"
+    """What the last read showed of the position's one stop, against what is promised."""
+    gave_up_backstop: bool = False
+    """Its backstop was removed because the account is short of conditional orders."""
+    fired_price: Decimal | None = None
+    """Where the position's one stop stood when it fired."""
     timer: asyncio.TimerHandle | None = None
 
     def arm(self, now_ms: int, fire: Callable[[], None]) -> None:
@@ -72,6 +81,10 @@ class GuardedLeg:
             pending=executor.pending,
             unknown=executor.unknown,
             closing=trail.phase is Phase.TRIGGERED,
+            shared=executor.shared,
+            put_back_from_ms=self.put_back_from_ms,
+            in_profit=_in_profit(trail),
+            gave_up_backstop=self.gave_up_backstop,
         )
 
     @property
@@ -80,7 +93,11 @@ class GuardedLeg:
         executor = self.executor
         if executor.unknown:
             return "unknown"
-        covered = bool(executor.resting) or self.trail.live_kind is StopKind.FOREIGN
+        if self.shared_stop == "looser":
+            return "moving"
+        if self.shared_stop == "gone":
+            return "placing" if executor.pending else "none"
+        covered = bool(executor.standing.resting) or self.trail.live_kind is StopKind.FOREIGN
         if executor.pending:
             return "moving" if covered else "placing"
         return "held" if covered else "none"
@@ -118,3 +135,9 @@ class GuardedLeg:
             hold_text=None if trail.hold is None else hold_text(trail),
             paused=trail.paused,
         )
+
+
+def _in_profit(trail: Trail) -> bool:
+    """Whether the working stop locks a gain in: it lies at the entry or beyond."""
+    own, position = trail.own_stop, trail.position
+    return own is not None and not position.side.better(position.entry_price, own)

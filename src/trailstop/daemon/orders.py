@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
 from trailstop.domain.position import Role, StopKind
 from trailstop.engine.events import Refusal
@@ -49,6 +49,7 @@ class Told:
     asked_ms: int = 0
     reason: Refusal = Refusal.OTHER
     text: str = ""
+    nearest: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -65,3 +66,11 @@ class Lookup:
     intent: Intent
     sent_ms: int
     tries: int = 0
+
+
+class AskForPass(Protocol):
+    """Have the exchange compared with the targets as soon as possible."""
+
+    def __call__(self, why: str, *, full: bool = False) -> None:
+        """Say why; `full` where all of the account matters."""
+        ...

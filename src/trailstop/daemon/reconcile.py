@@ -16,11 +16,27 @@ from trailstop.daemon.account import AccountGuard
 from trailstop.daemon.continuity import last_flat_ms, touched_zero
 from trailstop.daemon.feeder import carry_out
 from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.ownership import (
+    PUT_BACK_MS,
+    claim,
+    compare_shared,
+    fired_kind,
+    shared_floor,
+)
 from trailstop.daemon.reads import retried
-from trailstop.domain.position import Cause, Leg, Position, Role
+from trailstop.domain.position import Cause, Leg, Position, Role, StopKind
 from trailstop.domain.price import Side
 from trailstop.engine import events as ev
-from trailstop.engine.commands import AdoptPosition, CancelStop, Command, EndEpoch, LookUp
+from trailstop.engine.commands import (
+    AdoptPosition,
+    Alarm,
+    CancelStop,
+    Command,
+    EndEpoch,
+    LookUp,
+    MoveStop,
+    PlaceStop,
+)
 from trailstop.errors import ReadFailed
 from trailstop.guard.plan import plan
 from trailstop.guard.snapshot import RestingStop, Snapshot
@@ -125,6 +141,7 @@ class Reconciler:
     def apply(self, snapshot: Snapshot) -> None:
         """Take one complete read into account."""
         account = self._account
+        snapshot = claim(snapshot, account.legs)
         for leg, guarded in list(account.legs.items()):
             if snapshot.symbols is None or leg.symbol in snapshot.symbols:
                 account.supervisor.guarded(
@@ -146,13 +163,13 @@ class Reconciler:
             self._account.ask_for_pass(f"{leg} changed while it was read")
             return
         stops = [stop for stop in snapshot.stops if stop.leg == leg]
-        guarded.executor.sync(stops)
+        guarded.executor.standing.sync(stops)
         position = snapshot.positions.get(leg)
         if position is None:
             return
         if guarded.flat_ms is not None:
             # The size touched zero: this is another position, whatever it looks like.
-            self._end(guarded)
+            self.end(guarded)
             return
         if position.side is not target.side:
             return
@@ -161,12 +178,46 @@ class Reconciler:
         seen = replace(position, opened_at_ms=known.opened_at_ms, funding_paid=known.funding_paid)
         if seen != known:
             self._account.feed(guarded, ev.PositionChanged(seen, at_ms))
-        foreign = foreign_stop(stops, position)
         guarded.executor.foreign_backstop = any(
             stop.role is Role.FOREIGN and stop.quantity is None for stop in stops
         )
+        if guarded.executor.shared:
+            self._compare_shared(guarded, stops, position, at_ms)
+            return
+        foreign = foreign_stop(stops, position)
         if foreign != guarded.trail.foreign_stop:
             self._account.feed(guarded, ev.ForeignStopSeen(foreign, at_ms))
+
+    def _compare_shared(
+        self, guarded: GuardedLeg, stops: list[RestingStop], position: Position, at_ms: int
+    ) -> None:
+        """See what others did to the position's one stop: a tighter one is the floor at once.
+
+        Where what counted has become looser or is gone the trail learns it as soon as it may
+        be put back; until then the last read says what rests.
+        """
+        trail, side = guarded.trail, position.side
+        foreign, known = foreign_stop(stops, position), trail.foreign_stop
+        guarded.shared_stop = compare_shared(stops, foreign, trail)
+        guarded.executor.shared_floor = shared_floor(stops)
+        if foreign == known:
+            return
+        worse = known is not None and (foreign is None or side.better(known, foreign))
+        if worse and trail.live_kind is StopKind.FOREIGN and at_ms < guarded.put_back_from_ms:
+            return
+        before = trail.target_stop
+        self._account.feed(guarded, ev.ForeignStopSeen(foreign, at_ms))
+        if worse and guarded.trail.target_stop != before:
+            self._put_back(guarded, known, foreign, at_ms)
+
+    def _put_back(
+        self, guarded: GuardedLeg, wanted: Decimal | None, found: Decimal | None, at_ms: int
+    ) -> None:
+        """Tell that somebody loosened or removed the stop, and when that is corrected next."""
+        guarded.put_back_from_ms = at_ms + PUT_BACK_MS
+        done = "removed it" if found is None else f"moved it to {found}"
+        text = f"the stop stood at {wanted} and somebody {done}: it is put back"
+        self._account.feeder.alarm(guarded.trail, "stop_put_back", text, at_ms)
 
     def _carry_out(self, command: Command, snapshot: Snapshot) -> None:
         account = self._account
@@ -178,17 +229,19 @@ class Reconciler:
                     foreign = foreign_stop(stops, position)
                     adopted = account.adopt(leg, position, foreign, now_ms)
                     adopted.read_ms = snapshot.asked_at_ms
-                    adopted.executor.sync(stops)
+                    adopted.executor.standing.sync(stops)
+                    adopted.executor.shared_floor = shared_floor(stops)
                 elif leg not in account.not_guarded:
                     account.not_guarded.add(leg)
                     _log.warning("not_guarded", leg=str(leg), quantity=position.quantity)
             case EndEpoch(leg):
                 guarded = account.legs.get(leg)
                 if guarded is not None:
-                    self._end(guarded)
+                    self.end(guarded)
             case CancelStop(leg):
                 guarded = account.legs.get(leg)
                 if guarded is not None:
+                    guarded.gave_up_backstop |= command.reason == "slots"
                     guarded.executor.cancel(command)
                 else:
                     side = next(
@@ -196,6 +249,11 @@ class Reconciler:
                         Side.LONG,
                     )
                     account.sweeper(leg, side).cancel(command)
+            case Alarm(leg, code, text):
+                guarded = account.legs.get(leg)
+                if guarded is not None:
+                    now_ms = account.venue.exchange_ms()
+                    account.feeder.alarm(guarded.trail, code, text, now_ms)
             case LookUp():
                 # The executor asks already: the plan only keeps everything else waiting.
                 pass
@@ -203,9 +261,15 @@ class Reconciler:
                 guarded = account.legs.get(command.leg)
                 if guarded is not None:
                     _log.info("guard_mends", leg=str(command.leg), command=type(command).__name__)
+                    if isinstance(command, PlaceStop) and command.role is Role.BACKSTOP:
+                        guarded.gave_up_backstop = False
+                    if guarded.executor.shared and guarded.trail.own_stop is not None:
+                        found = command.previous if isinstance(command, MoveStop) else None
+                        own = guarded.trail.own_stop
+                        self._put_back(guarded, own, found, snapshot.asked_at_ms)
                     carry_out(guarded, command)
 
-    def _end(self, guarded: GuardedLeg) -> None:
+    def end(self, guarded: GuardedLeg) -> None:
         """The leg is proven flat: end the epoch and find out why."""
         account = self._account
         leg = guarded.trail.leg
@@ -224,10 +288,15 @@ class Reconciler:
         except ReadFailed as error:
             _log.warning("executions_unread", leg=str(trail.leg), error=str(error))
         else:
+            until_ms = guarded.flat_ms or at_ms
+            executions = [fill for fill in executions if fill.at_ms <= until_ms]
             fills = causes.closing_fills(executions, trail.position.side)
-            fills = [fill for fill in fills if fill.at_ms <= (guarded.flat_ms or at_ms)]
             intents = await self._intents({fill.client_id for fill in fills[-1:]})
-            cause = causes.judge(fills, intents, frozenset(guarded.foreign_ids))
+            if causes.turned_round(executions, trail.position):
+                cause = Cause.FLIPPED
+            else:
+                known = causes.Known(intents, frozenset(guarded.foreign_ids), fired_kind(guarded))
+                cause = causes.judge(fills, known)
             price = causes.exit_price(fills)
             at_ms = fills[-1].at_ms if fills else at_ms
         account.feeder.end(guarded, ev.PositionClosed(cause, at_ms, price))

@@ -25,7 +25,7 @@ from trailstop.engine.trail import Trail
 from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import Snapshot
 from trailstop.ports import Execution
-from trailstop.storage.records import Alarmed, Noted
+from trailstop.storage.records import Noted
 from trailstop.storage.shapes import Loaded
 
 _log = structlog.get_logger("trailstop.recovery")
@@ -44,22 +44,32 @@ class Recovery:
     """Brings the stored trails of one account up to the present."""
 
     def __init__(
-        self, account: AccountGuard, loaded: Loaded, mend: Callable[[Snapshot], None]
+        self,
+        account: AccountGuard,
+        loaded: Loaded,
+        mend: Callable[[Snapshot], None],
+        end: Callable[[GuardedLeg], None],
     ) -> None:
-        """Take the account, what the store has, and the guard's comparison."""
+        """Take the account, what the store has, the guard's comparison, and how it ends epochs."""
         self._account = account
         self._loaded = loaded
         self._mend = mend
+        self._end = end
 
     async def run(self) -> None:
         """Restore every open trail of the account. Raises: ReadFailed where nothing answers."""
         account = self._account
-        restored = [
-            self._restore(trail)
+        trails = [
+            trail
             for trail in self._loaded.trails
             if (trail.leg.account, trail.leg.venue) == (account.venue.account, account.venue.name)
             and trail.phase is not Phase.CLOSED
         ]
+        newest = {trail.leg: trail for trail in sorted(trails, key=lambda trail: trail.epoch)}
+        for trail in trails:
+            if trail.epoch != newest[trail.leg].epoch:
+                self._end_earlier(trail, newest[trail.leg].age_from_ms)
+        restored = [self._restore(trail) for trail in newest.values()]
         # Legs with nothing to look up do not wait for those that have.
         certain = [guarded for guarded in restored if not guarded.executor.pending]
         await self._catch_up(certain)
@@ -137,6 +147,12 @@ class Recovery:
             _log.warning("executions_unread", leg=str(trail.leg), error=str(error))
             return None
 
+    def _end_earlier(self, trail: Trail, flat_ms: int) -> None:
+        """End an epoch that another one has followed: why it ended was still being asked for."""
+        guarded = self._account.restore(trail, generation=0)
+        guarded.flat_ms = flat_ms
+        self._end(guarded)
+
     def _restore(self, trail: Trail) -> GuardedLeg:
         account, key = self._account, (trail.leg, trail.epoch)
         generation = self._loaded.generations.get(key, 0)
@@ -178,9 +194,7 @@ class Recovery:
         except ReadFailed as error:
             trail, now_ms = guarded.trail, self._account.venue.exchange_ms()
             text = f"the prices of the gap could not be read ({error}); the peak may be too low"
-            alarm = Alarmed(trail.leg, trail.epoch, "gap_unfilled", text, now_ms)
-            self._account.store.record([alarm])
-            self._account.hub.publish([alarm])
+            self._account.feeder.alarm(trail, "gap_unfilled", text, now_ms)
 
     async def _fill_gap(self, guarded: GuardedLeg, *, known: bool) -> None:
         """Feed the prices that were missed, then one live price that may decide.
@@ -195,7 +209,10 @@ class Recovery:
         open_minute = now_ms // MS_PER_MINUTE * MS_PER_MINUTE
         count = 0
         if trail.price is not None and known:
-            for price, at_ms in await self._missed(symbol, since_ms, first_minute, open_minute):
+            missed = await self._missed(
+                symbol, since_ms, first_minute, open_minute, trail.adopted_at_ms
+            )
+            for price, at_ms in missed:
                 account.feed(guarded, ev.PriceBackfilled(price, at_ms))
                 count += 1
         price = await retried(lambda: venue.last_price(symbol))
@@ -210,26 +227,43 @@ class Recovery:
         account.feed(guarded, ev.PriceSeen(price, at_ms, "bar"))
 
     async def _missed(
-        self, symbol: str, since_ms: int, first_minute: int, open_minute: int
+        self, symbol: str, since_ms: int, first_minute: int, open_minute: int, begun_ms: int
     ) -> list[tuple[Decimal, int]]:
         """Trades to the first whole minute, then candles, then trades of the open minute.
 
         The millisecond of the last accepted price is read again: it may have had more trades.
         """
-        venue = self._account.venue
-        now_ms = venue.exchange_ms()
-        prices: list[tuple[Decimal, int]] = []
-        head_until = min(first_minute, now_ms)
-        head = await retried(lambda: venue.trades(symbol, since_ms, head_until))
-        prices += [(trade.price, trade.at_ms) for trade in head]
+        now_ms = self._account.venue.exchange_ms()
+        prices = await self._traded(symbol, since_ms, min(first_minute, now_ms), begun_ms)
         if first_minute < open_minute:
-            bars = await retried(
-                lambda: venue.bars(symbol, 1, first_minute, open_minute - 1, "last")
-            )
-            for bar in bars:
-                # A bar does not tell the order of its extremes; the peak needs none.
-                prices += [(price, bar.at_ms) for price in (bar.open, bar.high, bar.low, bar.close)]
+            prices += await self._candles(symbol, first_minute, open_minute - 1)
         if open_minute >= first_minute:
-            tail = await retried(lambda: venue.trades(symbol, open_minute, now_ms))
-            prices += [(trade.price, trade.at_ms) for trade in tail]
+            prices += await self._traded(symbol, open_minute, now_ms, begun_ms)
         return prices
+
+    async def _traded(
+        self, symbol: str, since_ms: int, until_ms: int, begun_ms: int
+    ) -> list[tuple[Decimal, int]]:
+        """Trades of a part of a minute; its candle where the exchange lists them no more.
+
+        That candle serves where the position was there all through its minute.
+        """
+        venue = self._account.venue
+        minute = since_ms // MS_PER_MINUTE * MS_PER_MINUTE
+        try:
+            trades = await retried(lambda: venue.trades(symbol, since_ms, until_ms))
+        except ReadFailed:
+            if begun_ms > minute:
+                raise
+            return await self._candles(symbol, minute, minute)
+        return [(trade.price, trade.at_ms) for trade in trades]
+
+    async def _candles(
+        self, symbol: str, since_ms: int, until_ms: int
+    ) -> list[tuple[Decimal, int]]:
+        """Prices of the candles; they do not tell the order of extremes, and none is needed."""
+        venue = self._account.venue
+        bars = await retried(lambda: venue.bars(symbol, 1, since_ms, until_ms, "last"))
+        return [
+            (price, bar.at_ms) for bar in bars for price in (bar.open, bar.high, bar.low, bar.close)
+        ]

@@ -27,11 +27,24 @@ class PaperAddress(Struct, frozen=True):
 
     rest: str
     ws: str
+    """Binance's protocol."""
     control: str
     link: str
     now_us: int
     sources: tuple[str, ...]
     accounts: dict[str, PaperKeys]
+    bybit_rest: str | None = None
+    bybit_ws: str | None = None
+
+    def of(self, venue: str) -> tuple[str | None, str | None]:
+        """Where requests and streams of a venue go; None where it is not served.
+
+        Raises: KeyError for a venue that the paper exchange does not know.
+        """
+        return {
+            "binance": (self.rest, self.ws),
+            "bybit": (self.bybit_rest, self.bybit_ws),
+        }[venue]
 
 
 class Control:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trailstop.config.config import Config, load_config
+from trailstop.config.keys import own_key_name, own_secret_name
 from trailstop.config.layers import command_layer, file_layer, lay_over
 from trailstop.config.values import show_value
 from trailstop.demo.exchange import PaperAddress
@@ -52,9 +53,11 @@ def write_settings(settings: DemoSettings, address: PaperAddress, folder: Path) 
         ("trailstop", "data_dir"): str(folder),
         ("paper", "link"): address.link,
     }
-    for name in address.accounts:
-        values["accounts", name, "rest_url"] = address.rest
-        values["accounts", name, "ws_url"] = address.ws
+    for name, venue in settings.accounts.items():
+        rest, ws = address.of(venue)
+        values["accounts", name, "venue"] = venue
+        values["accounts", name, "rest_url"] = rest
+        values["accounts", name, "ws_url"] = ws
     file = folder / FILE_NAME
     lines = [f"{_dotted(path)} = {_toml(value)}\n" for path, value in values.items()]
     file.write_text("".join(lines), encoding="utf-8")
@@ -65,8 +68,8 @@ def environment(address: PaperAddress, environ: Mapping[str, str]) -> dict[str, 
     """The guard's environment: the user's, with the keys of the paper accounts."""
     keys = dict(_foreign(environ))
     for name, account in address.accounts.items():
-        keys[f"TRAILSTOP_PAPER_KEY_{name.upper()}"] = account.key
-        keys[f"TRAILSTOP_PAPER_SECRET_{name.upper()}"] = account.secret
+        keys[own_key_name(name)] = account.key
+        keys[own_secret_name(name)] = account.secret
     return keys
 
 

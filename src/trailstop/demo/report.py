@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from trailstop.daemon.status import EpochSummary
-from trailstop.demo.result import DemoResult, join_positions
+from trailstop.demo.result import DemoResult, VenueResult, join_positions
 from trailstop.demo.settings import DemoSettings
 
 MARK_FILE: Final = "-mark"
@@ -25,7 +25,7 @@ def make_result(
         mode="paper",
         data=tuple(state["sources"]),
         generated=not settings.data,
-        positions=join_positions(state["accounts"], epochs),
+        positions=join_positions(state["accounts"], settings.accounts, epochs),
         skipped=openings["skipped"],
         refused=openings["refused"],
         ended_by=_ending(state),
@@ -35,6 +35,9 @@ def make_result(
         size_lag_ms=clocks["size_lag_ms"],
         loosened=clocks["loosened"],
         duplicates=clocks["duplicates"],
+        orphans=sum(_orphans(account) for account in state["accounts"].values()),
+        venues=tuple(_venue(venue, settings, state) for venue in settings.venues),
+        hedge=settings.hedge,
         latency_ms=state["latency_ms"],
         seed=settings.seed,
         speed=settings.speed,
@@ -52,6 +55,30 @@ def make_result(
         virtual_seconds=(state["now_us"] - began_us) // US_PER_SECOND,
         incidents=tuple(state["incidents"]),
     )
+
+
+def _venue(venue: str, settings: DemoSettings, state: dict[str, Any]) -> VenueResult:
+    """Sums over the legs of a venue's accounts; first stop and size lag are maxima."""
+    names = {name for name, own in settings.accounts.items() if own == venue}
+    legs = [leg for leg in state["legs"] if leg["account"] in names]
+    first = [leg["first_stop_ms"] for leg in legs if leg["first_stop_ms"] is not None]
+    return VenueResult(
+        venue=venue,
+        unprotected_ms=sum(leg["unprotected_ms"] for leg in legs),
+        loosened_ms=sum(leg["loosened_ms"] for leg in legs),
+        first_stop_ms=max(first, default=None),
+        size_lag_ms=max((leg["size_lag_ms"] for leg in legs), default=0),
+        loosened=sum(leg["loosened"] for leg in legs),
+        duplicates=sum(leg["duplicates"] for leg in legs),
+        orphans=sum(_orphans(state["accounts"][name]) for name in names),
+    )
+
+
+def _orphans(account: dict[str, Any]) -> int:
+    """Stops that outlived their position. In a demo nobody but the guard places any."""
+    held = {(row["symbol"], row["position_side"]) for row in account["positions"]}
+    rows = account["open_conditionals"]
+    return sum((row["symbol"], row["position_side"]) not in held for row in rows)
 
 
 def _ending(state: dict[str, Any]) -> str:

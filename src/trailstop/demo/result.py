@@ -7,7 +7,7 @@ the guard's. Nothing in it depends on the wall clock, so two runs give the same 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -24,9 +24,24 @@ OPEN: Final = "open"
 UNKNOWN: Final = "unknown"
 
 
+class VenueResult(Struct, frozen=True, kw_only=True):
+    """The clocks of one venue's accounts, as the totals have them for all."""
+
+    venue: str
+    unprotected_ms: int
+    loosened_ms: int
+    first_stop_ms: int | None
+    size_lag_ms: int
+    loosened: int
+    duplicates: int
+    orphans: int
+    """Stops that rest at the end although their position is closed."""
+
+
 class PositionResult(Struct, frozen=True, kw_only=True):
     """One position's life. Money in quote currency, `exit` None while it is open."""
 
+    venue: str
     account: str
     symbol: str
     side: str
@@ -62,6 +77,10 @@ class DemoResult(Struct, frozen=True, kw_only=True):
     size_lag_ms: int
     loosened: int
     duplicates: int
+    orphans: int
+    venues: tuple[VenueResult, ...]
+    """The same for each venue that the accounts are on."""
+    hedge: bool
     latency_ms: int
     seed: int
     speed: float
@@ -82,19 +101,24 @@ class DemoResult(Struct, frozen=True, kw_only=True):
 
 
 def join_positions(
-    accounts: dict[str, Any], epochs: Sequence[EpochSummary]
+    accounts: dict[str, Any], venues: Mapping[str, str], epochs: Sequence[EpochSummary]
 ) -> tuple[PositionResult, ...]:
-    """Every position that the exchange knows, in the order of opening."""
+    """Every position that the exchange knows, in the order of opening.
+
+    `venues` has each account's venue.
+    """
     found: list[tuple[int, PositionResult]] = []
     for name, account in accounts.items():
         own = [epoch for epoch in epochs if epoch.leg.account == name]
-        found += [(row["opened_us"], _ended(name, row, own)) for row in account["epochs"]]
-        found += [(row["opened_us"], _open(name, row, own)) for row in account["positions"]]
+        place = (venues[name], name)
+        found += [(row["opened_us"], _ended(place, row, own)) for row in account["epochs"]]
+        found += [(row["opened_us"], _open(place, row, own)) for row in account["positions"]]
     return tuple(row for _, row in sorted(found, key=_order))
 
 
-def _order(row: tuple[int, PositionResult]) -> tuple[int, str, str]:
-    return row[0], row[1].symbol, row[1].account
+def _order(row: tuple[int, PositionResult]) -> tuple[int, str, str, str]:
+    opened_us, position = row
+    return opened_us, position.symbol, position.venue, position.account
 
 
 def _remembered(
@@ -113,13 +137,15 @@ def _remembered(
     ]
 
 
-def _ended(account: str, row: dict[str, Any], epochs: Sequence[EpochSummary]) -> PositionResult:
+def _ended(
+    place: tuple[str, str], row: dict[str, Any], epochs: Sequence[EpochSummary]
+) -> PositionResult:
     own = _remembered(row, epochs, row["closed_us"])
     cause = next((epoch.cause.value for epoch in reversed(own) if epoch.cause), UNKNOWN)
     quantity, entry = money(row["quantity"]), money(row["entry_price"])
     result = money(row["result"])
     return _result(
-        account,
+        place,
         row,
         own,
         quantity=quantity,
@@ -131,13 +157,15 @@ def _ended(account: str, row: dict[str, Any], epochs: Sequence[EpochSummary]) ->
     )
 
 
-def _open(account: str, row: dict[str, Any], epochs: Sequence[EpochSummary]) -> PositionResult:
+def _open(
+    place: tuple[str, str], row: dict[str, Any], epochs: Sequence[EpochSummary]
+) -> PositionResult:
     own = _remembered(row, epochs, None)
-    return _result(account, row, own, quantity=abs(money(row["amount"])), cause=OPEN)
+    return _result(place, row, own, quantity=abs(money(row["amount"])), cause=OPEN)
 
 
 def _result(
-    account: str,
+    place: tuple[str, str],
     row: dict[str, Any],
     own: Sequence[EpochSummary],
     *,
@@ -152,7 +180,9 @@ def _result(
     for epoch in own:
         for reason, count in epoch.holds.items():
             holds[reason] = holds.get(reason, 0) + count
+    venue, account = place
     return PositionResult(
+        venue=venue,
         account=account,
         symbol=row["symbol"],
         side=row["side"],

@@ -15,9 +15,20 @@ GENERATED_DURATION: Final = "36m"
 """Virtual length of a demo on generated prices: 36 s of the wall clock at the default speed."""
 
 
+ONE_WAY_ACCOUNTS: Final = ("long", "short")
+"""In one-way mode a long and a short of one market would net on one account."""
+HEDGE_ACCOUNTS: Final = ("both",)
+PLAIN_VENUE: Final = "binance"
+"""Its accounts are called after their sides alone."""
+
+
 class DemoSettings(Struct, frozen=True, kw_only=True):
     """One demo. Durations in seconds of virtual time; None leaves a choice to the default."""
 
+    venues: tuple[str, ...] = (PLAIN_VENUE,)
+    """Protocols that are spoken; each has accounts of its own with the same positions."""
+    hedge: bool = False
+    """One account a venue holds both sides of each market, in hedge mode."""
     data: tuple[Path, ...] = ()
     start: str | None = None
     duration: str | None = None
@@ -32,3 +43,13 @@ class DemoSettings(Struct, frozen=True, kw_only=True):
     once: bool = False
     as_json: bool = False
     keep: bool = False
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """Each account's name and its venue, in the order of opening."""
+        names = HEDGE_ACCOUNTS if self.hedge else ONE_WAY_ACCOUNTS
+        return {
+            name if venue == PLAIN_VENUE else f"{venue}-{name}": venue
+            for venue in self.venues
+            for name in names
+        }

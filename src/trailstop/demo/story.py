@@ -126,6 +126,12 @@ def paper_arguments(settings: DemoSettings, config: Config) -> list[str]:
         "--open",
         "--wait-for-guard",
     ]
+    if "bybit" in settings.venues:
+        arguments += ["--bybit-port", "0"]
+    if settings.hedge:
+        arguments.append("--hedge")
+    for name in settings.accounts:
+        arguments += ["--account", name]
     for path in settings.data:
         arguments += ["--data", str(path)]
     duration = settings.duration

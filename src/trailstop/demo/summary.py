@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from trailstop.demo.result import DemoResult, PositionResult
+from trailstop.demo.result import DemoResult, PositionResult, VenueResult
 from trailstop.domain.position import Cause
 from trailstop.view.words import CAUSES, NOTHING, average, percent, price, span
 
@@ -32,8 +32,12 @@ def render_summary(result: DemoResult) -> RenderableType:
 
 
 def _lives(result: DemoResult) -> Table:
+    several = len(result.venues) > 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("position", no_wrap=True)
+    if several:
+        table.add_column("venue", no_wrap=True)
+        table.add_column("account", no_wrap=True)
     for head in ("entry", "exit"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("ended by")
@@ -42,6 +46,7 @@ def _lives(result: DemoResult) -> Table:
     for row in result.positions[-SHOWN_ROWS:]:
         table.add_row(
             f"{row.side} {row.symbol}",
+            *((row.venue, row.account) if several else ()),
             average(row.entry),
             average(row.exit),
             _cause_words(row.cause),
@@ -85,20 +90,26 @@ def _sums(result: DemoResult) -> list[Text]:
 
 
 def _clocks(result: DemoResult) -> list[Text]:
-    """The four clocks and the two counts, as the exchange measured them."""
-    fine = result.unprotected_ms == 0 and result.loosened_ms == 0
-    first = NOTHING if result.first_stop_ms is None else span(result.first_stop_ms)
-    lag = result.size_lag_ms
+    """The four clocks and the three counts, as the exchange measured them."""
+    if len(result.venues) == 1:
+        return _clock_lines(result, "")
+    return [line for venue in result.venues for line in _clock_lines(venue, f"{venue.venue}: ")]
+
+
+def _clock_lines(clocks: DemoResult | VenueResult, where: str) -> list[Text]:
+    fine = not (clocks.unprotected_ms or clocks.loosened_ms or clocks.orphans)
+    first = NOTHING if clocks.first_stop_ms is None else span(clocks.first_stop_ms)
+    lag = clocks.size_lag_ms
     grown = f"; a size increase was covered within {span(lag)}" if lag else ""
     return [
         Text(
-            f"{result.unprotected_ms} ms without a stop, {result.loosened_ms} ms with a looser "
-            f"stop than before",
+            f"{where}{clocks.unprotected_ms} ms without a stop, {clocks.loosened_ms} ms with a "
+            f"looser stop than before, {_count(clocks.orphans, 'stop')} left behind",
             style="bold green" if fine else "bold red",
         ),
         Text(
-            f"the first stop rested at most {first} after the fill{grown}; "
-            f"{_count(result.loosened, 'stop')} loosened, {_count(result.duplicates, 'duplicate')}"
+            f"{where}the first stop rested at most {first} after the fill{grown}; "
+            f"{_count(clocks.loosened, 'stop')} loosened, {_count(clocks.duplicates, 'duplicate')}"
         ),
     ]
 

@@ -62,8 +62,9 @@ def tell(record: Record) -> str | None:
 
 
 def _name(leg: Leg) -> str:
-    """A leg in a line: who and what; the side is told at adoption."""
-    return f"{leg.account} {leg.symbol}"
+    """A leg in a line: who and what; in one-way mode the side is told at adoption."""
+    side = "" if leg.position_side == "both" else f" {leg.position_side}"
+    return f"{leg.account} {leg.symbol}{side}"
 
 
 def plain(number: Decimal) -> str:

@@ -28,7 +28,8 @@ WIDE_COLUMNS: Final = 150
 """From here on a row has room for its account, backstop, moves and age."""
 RECENT_LINES: Final = 8
 PHASE_STYLE: Final = {Phase.ACTIVE: "bold green", Phase.TRIGGERED: "bold yellow"}
-NUMBER_HEADS: Final = ("entry", "price", "gain", "peak", "exact", "target", "live stop", "distance")
+TARGET: Final = "target"
+NUMBER_HEADS: Final = ("entry", "price", "gain", "peak", "exact", TARGET, "live stop", "distance")
 
 
 def render(status: Status, width: int) -> RenderableType:
@@ -78,24 +79,37 @@ def positions(status: Status, *, wide: bool) -> Table:
     padding = (0, 1, 0, 0) if wide else 0
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding)
     table.add_column("position", no_wrap=True)
+    several = _several_venues(status)
+    if several:
+        table.add_column("venue", no_wrap=True)
     if wide:
         table.add_column("account", no_wrap=True)
     table.add_column("phase", no_wrap=True)
+    # The venue takes the room of the target, which is on its way to be the live stop.
+    with_target = wide or not several
     for head in NUMBER_HEADS:
-        table.add_column(head, justify="right", no_wrap=True)
+        if head != TARGET or with_target:
+            table.add_column(head, justify="right", no_wrap=True)
     if wide:
         table.add_column("backstop", justify="right", no_wrap=True)
         table.add_column("moves", justify="right", no_wrap=True)
         table.add_column("open for", justify="right", no_wrap=True)
     for leg in status.legs:
-        table.add_row(*_row(leg, status.now_ms, wide=wide))
+        table.add_row(*_row(leg, status.now_ms, wide=wide, several=several))
     return table
 
 
-def _row(leg: LegStatus, now_ms: int, *, wide: bool) -> list[RenderableType]:
+def _several_venues(status: Status) -> bool:
+    """Whether it must be said where a position lives."""
+    return len({account.venue for account in status.accounts}) > 1
+
+
+def _row(leg: LegStatus, now_ms: int, *, wide: bool, several: bool) -> list[RenderableType]:
     gain = leg.gain_percent
     style = "" if gain is None else "green" if gain >= 0 else "red"
     cells: list[RenderableType] = [leg_name(leg)]
+    if several:
+        cells.append(leg.leg.venue)
     if wide:
         cells.append(leg.leg.account)
     cells += [
@@ -105,7 +119,7 @@ def _row(leg: LegStatus, now_ms: int, *, wide: bool) -> list[RenderableType]:
         Text(percent(gain, signed=True), style=style),
         price(leg.peak),
         price(leg.exact_stop),
-        price(leg.target_stop),
+        *([price(leg.target_stop)] if wide or not several else []),
         Text(price(leg.live_stop), style="bold"),
         percent(leg.distance_percent),
     ]
