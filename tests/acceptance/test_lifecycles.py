@@ -183,3 +183,63 @@ def test_a_withdrawal_brings_the_liquidation_nearer_and_the_stop_stays_before_it
         table.assert_never_bare()
 
     sit(story)
+
+
+def test_a_redenominated_contract_pauses_and_keeps_its_converted_stop(sit, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        table.price(table.up(side, "2"))
+        await table.wait(3)
+        before = table.working(side)
+        table.printing = False
+        table.world.change_market(table.exchange.symbol, multiplier=Decimal(10))
+        table.paper.exchange.tell()
+        await table.wait(15)
+        assert abs(table.amount(side)) == 1
+        after = table.working(side)
+        assert abs(after.price * 10 - before.price) <= 1
+        assert after.quantity == 1
+        assert table.status(side).paused
+        assert any("contract was changed" in fact.text for fact in await table.facts("alarmed"))
+        table.price(table.up(side, "2.1"))
+        await table.wait(15)
+        assert abs(table.amount(side)) == 1, "nothing was closed"
+        await table.control("resume", side)
+        table.price(table.up(side, "4"))
+        await table.wait(70)
+        wanted = table.behind(side, table.up(side, "4"), "0.5")
+        assert abs(table.working(side).price - wanted) < Decimal("0.2"), "the tick is finer now"
+
+    sit(story)
+
+
+@pytest.mark.usefixtures("two_layers")
+def test_a_stop_of_ours_that_its_owner_cancels_is_restored(sit_both, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        ours = table.working(side)
+        table.world.cancel_as_user(table.key(side), ours.number)
+        table.paper.exchange.tell()
+        await table.wait(3)
+        assert table.working(side).price == ours.price
+        clocks = table.clocks()
+        assert (clocks.unprotected_ms, clocks.loosened, clocks.duplicates) == (0, 0, 0)
+
+    sit_both(story)
+
+
+def test_another_leverage_changes_nothing_but_the_liquidation_price(sit, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        before = table.working(side)
+        table.world.set_leverage(table.key(side), table.exchange.symbol, 20)
+        table.paper.exchange.tell()
+        await table.wait(7)
+        assert table.working(side) == before
+        assert table.status(side).protection == "held"
+        table.assert_never_bare()
+
+    sit(story)
