@@ -110,6 +110,11 @@ class Table:
         settings = [f"trailstop.data_dir={self.folder / 'data'}"]
         return load_config(self._file, settings, environ=self._environ)
 
+    def leave_out(self, pattern: str) -> None:
+        """Have the guard leave legs alone from its next start on."""
+        text = self._file.read_text(encoding="utf-8")
+        self._file.write_text(f'{text}\n[guard]\nignore = ["{pattern}"]\n', encoding="utf-8")
+
     async def start(self) -> None:
         """Start the guard on its database and give it time to look around."""
         clock = LoopClock(self.paper.exchange.loop)

@@ -156,3 +156,26 @@ def test_many_positions_one_after_another_are_each_guarded(sit, side, overlap):
         table.assert_never_bare()
 
     sit(story, overlap=overlap)
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.06, 0.11, 0.3])
+def test_a_stop_on_its_way_for_a_closed_position_keeps_the_next_one_from_nothing(
+    sit_both, side, after_s
+):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        table.price(table.up(side, "2"))
+        await table.wait(after_s)
+        table.close(side)
+        await table.wait(0.4)
+        table.open(side, "0.2")
+        await table.wait(2)
+        (stop,) = [stop for stop in table.ours(side) if stop.quantity == Decimal("0.2")]
+        assert table.gain_of(side, stop.price) == Decimal("-2.00")
+        clocks = table.clocks()
+        assert (clocks.unprotected_ms, clocks.loosened, clocks.duplicates) == (0, 0, 0)
+        await table.wait(6)
+        assert len(table.stops(side)) == table.layers
+
+    sit_both(story)

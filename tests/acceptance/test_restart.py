@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from trailstop.domain.position import Phase
+from trailstop.domain.position import Cause, Phase
 
 
 async def _trailing(table, side):
@@ -154,5 +154,45 @@ def _assert_intent_first(sit, side, call, folder):
         moved_to = table.behind(side, table.up(side, "4"), "0.5")
         name = arrival.request.client_id or f'"{moved_to}"'
         assert any(name in str(row[0]) for row in rows)
+
+    sit(story)
+
+
+def test_a_leg_that_the_settings_leave_out_now_is_released_and_keeps_its_stop(sit_both, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        before = table.stops(side)
+        await table.stop()
+        table.leave_out(table.exchange.symbol)
+        await table.start()
+        await table.wait(70)
+        assert table.stops(side) == before
+        assert not table.guarded(side)
+        assert table.account_status(side).not_guarded == (str(table.leg(side)),)
+        (epoch,) = await table.epochs(side)
+        assert epoch.cause is Cause.RELEASED
+        table.price(table.up(side, "4"))
+        await table.wait(5)
+        assert table.stops(side) == before
+
+    sit_both(story)
+
+
+@pytest.mark.usefixtures("two_layers")
+def test_a_position_opened_while_we_were_away_does_not_wait_for_the_look_ups_of_others(sit, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        table.fault("lost_answer", table.exchange.place_stop)
+        table.price(table.up(side, "2"))
+        await table.wait(0.2)
+        await table.stop()
+        table.paper.faults.clear()
+        table.open(side, symbol=table.exchange.other_symbol)
+        table.fault("delay", table.exchange.look_up_stop, delay_ms=4_000)
+        await table.start()
+        await table.wait(0.5)
+        assert table.ours(side, table.exchange.other_symbol)
 
     sit(story)

@@ -215,3 +215,19 @@ def test_a_move_of_unknown_outcome_is_found_by_its_price(sit, side, kind):
         table.assert_never_bare()
 
     sit(story)
+
+
+def test_a_tighter_price_set_while_ours_is_on_its_way_is_the_floor_all_the_same(sit, side):
+    async def story(table):
+        await _trailing(table, side)
+        table.price(table.up(side, "4"))
+        await table.wait(0.03)
+        floor = table.up(side, "3.8")
+        table.move_by_hand(side, floor)
+        await table.wait(10)
+        (stop,) = table.stops(side)
+        assert stop.price == floor
+        clocks = table.clocks()
+        assert (clocks.unprotected_ms, clocks.duplicates) == (0, 0)
+
+    sit(story)

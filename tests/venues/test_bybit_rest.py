@@ -153,7 +153,10 @@ def test_without_the_stream_it_is_acknowledged_when_the_position_shows_it():
     [
         pytest.param((BARE,), id="no stop"),
         pytest.param((listed(position(stopLoss="59000")),), id="another stop"),
-        pytest.param((listed(position(side="", size="0")),), id="flat"),
+        pytest.param(
+            (listed(position(side="", size="0", updatedTime="1699999999000")),),
+            id="flat, read from before",
+        ),
         pytest.param((refusal(10016, "Server error."),), id="unreadable"),
         pytest.param((listed(position(stopLoss="abc")),), id="nonsense"),
     ],
@@ -163,6 +166,20 @@ def test_a_stop_that_is_never_shown_is_unknown(rows):
     assert isinstance(outcome, Unknown)
     assert scripted.count(SET_STOP) == 1
     assert took_ms <= 3_000
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"side": "", "size": "0"}, {"side": "Sell"}],
+    ids=["closed", "turned round"],
+)
+def test_a_stop_whose_position_ended_while_it_was_set_is_gone_with_it(row):
+    ended = listed(position(**row, stopLoss="", updatedTime="1700000000555"))
+    outcome, scripted, took_ms = placed({}, rows=(ended,))
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is Refusal.POSITION_GONE
+    assert scripted.count(SET_STOP) == 1
+    assert took_ms < 1_000, "a new position may wait for its stop"
 
 
 @pytest.mark.parametrize(
@@ -231,19 +248,12 @@ def test_not_modified_is_a_refusal_for_now_where_it_does_not(rows):
     assert outcome.reason is Refusal.TRANSIENT
 
 
-def test_right_after_the_entry_it_is_tried_again():
-    zero = refusal(10001, ZERO_POSITION)
-    outcome, scripted, _ = placed(zero, zero, {}, rows=(SHOWN,))
-    assert isinstance(outcome, Acknowledged)
-    assert scripted.count(SET_STOP) == 3
-
-
-def test_a_position_that_stays_unknown_to_the_exchange_is_gone():
+def test_a_position_that_the_exchange_does_not_know_is_gone_or_not_there_yet():
     outcome, scripted, took_ms = placed(refusal(10001, ZERO_POSITION))
     assert isinstance(outcome, Refused)
     assert outcome.reason is Refusal.POSITION_GONE
-    assert scripted.count(SET_STOP) == 5
-    assert 1_300 <= took_ms <= 1_400
+    assert scripted.count(SET_STOP) == 1, "the guard knows whether it was closed"
+    assert took_ms < 100
 
 
 def test_hedge_legs_name_their_index():

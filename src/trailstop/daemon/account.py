@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 from typing import Literal
@@ -20,8 +19,9 @@ from trailstop.daemon.executor import LegExecutor
 from trailstop.daemon.feeder import Feeder
 from trailstop.daemon.ids import epoch_tag
 from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.market import MarketSide
 from trailstop.daemon.orders import AccountTraits, Told
-from trailstop.daemon.ownership import is_ours
+from trailstop.daemon.ownership import is_ours, kind_at
 from trailstop.daemon.reads import retried
 from trailstop.daemon.standing import Standing
 from trailstop.daemon.supervisor import Supervisor
@@ -30,9 +30,7 @@ from trailstop.domain.position import Fees, Leg, Phase, Position, Role
 from trailstop.domain.price import Side
 from trailstop.engine import events as ev
 from trailstop.engine.begin import begin
-from trailstop.engine.jumps import JUMP_DIVISOR
 from trailstop.engine.trail import Trail
-from trailstop.feeds.quality import TradeQuality, Verdict
 from trailstop.observe.hub import FactHub
 from trailstop.ports import (
     FundingBooked,
@@ -58,15 +56,6 @@ ASSUMED_FEES = Fees(Decimal("0.0005"), Decimal("0.0005"))
 
 BLIND_MARGIN_MS = 15_000
 """A stream that was found silent may have missed what happened before that was noticed."""
-
-
-@dataclass(slots=True)
-class SymbolPrices:
-    """The newest market data of one symbol."""
-
-    quality: TradeQuality = field(default_factory=TradeQuality)
-    quote: Quote | None = None
-    mark: MarkPrice | None = None
 
 
 class AccountGuard:
@@ -97,8 +86,9 @@ class AccountGuard:
         self.feeder = Feeder(store, hub, venue.exchange_ms)
         self.pass_wanted = asyncio.Event()
         self.full_wanted = False
-        self._prices: dict[str, SymbolPrices] = {}
+        self.market = MarketSide(self.feed, self._on, venue.exchange_ms)
         self._opened_ms: dict[Leg, int] = {}
+        self._flat_ms: dict[Leg, int] = {}
         self._fees: dict[str, Fees] = {}
         self._last_epoch: dict[Leg, int] = {}
         self._sweepers: dict[Leg, LegExecutor] = {}
@@ -167,6 +157,10 @@ class AccountGuard:
         """Legs on which a position was opened and not adopted yet."""
         return frozenset(self._opened_ms)
 
+    def flat_since(self, leg: Leg, asked_at_ms: int) -> bool:
+        """Whether a leg without a trail was said to be flat after a read was asked for."""
+        return self._flat_ms.get(leg, 0) >= asked_at_ms
+
     def _executor(
         self,
         leg: Leg,
@@ -192,7 +186,9 @@ class AccountGuard:
 
         def closing() -> bool:
             guarded = current()
-            return guarded is None or guarded.trail.phase is Phase.TRIGGERED
+            if guarded is None or guarded.flat_ms is not None:
+                return True
+            return guarded.trail.phase is Phase.TRIGGERED
 
         desk = OrderDesk(
             leg=leg,
@@ -222,13 +218,18 @@ class AccountGuard:
         leg = guarded.trail.leg
         price = await retried(lambda: self.venue.last_price(leg.symbol))
         if guarded.trail.price is None:
-            self._spread_seen(guarded)
+            self.market.spread_seen(guarded)
             self.feed(guarded, ev.PriceSeen(price, self.venue.exchange_ms()))
         if leg.symbol not in self._fees:
             self._fees[leg.symbol] = await retried(lambda: self.venue.fees(leg.symbol))
         fees = self._fees[leg.symbol]
         if fees != guarded.trail.fees and not guarded.ended:
             self.feed(guarded, ev.FeesKnown(fees, self.venue.exchange_ms()))
+
+    def finish(self) -> None:
+        """Write and wake no more, since the daemon ends; what rests stays."""
+        for guarded in self.legs.values():
+            guarded.finish()
 
     def watch(self) -> None:
         """Watch the prices of every guarded symbol."""
@@ -273,13 +274,8 @@ class AccountGuard:
     def on_event(self, event: VenueEvent) -> None:
         """Sort one event of the venue to the legs that it concerns."""
         match event:
-            case LastPrice():
-                self._on_trade(event)
-            case Quote(symbol):
-                self._prices_of(symbol).quote = event
-                self._witness(symbol, lambda: ev.QuoteSeen(event.bid, event.ask, event.at_ms))
-            case MarkPrice(symbol):
-                self._on_mark(event)
+            case LastPrice() | Quote() | MarkPrice():
+                self.market.take(event)
             case PositionReport():
                 self._on_position(event)
             case FundingBooked(leg, paid, at_ms):
@@ -291,55 +287,8 @@ class AccountGuard:
             case StreamState(stream, up, text):
                 self._on_stream(stream, up, text)
 
-    def _prices_of(self, symbol: str) -> SymbolPrices:
-        return self._prices.setdefault(symbol, SymbolPrices())
-
     def _on(self, symbol: str) -> Iterable[GuardedLeg]:
         return [guarded for leg, guarded in self.legs.items() if leg.symbol == symbol]
-
-    def _on_trade(self, trade: LastPrice) -> None:
-        verdict = self._prices_of(trade.symbol).quality.judge(trade, self.venue.exchange_ms())
-        if verdict not in (Verdict.GOOD, Verdict.STALE):
-            _log.warning("price_refused", symbol=trade.symbol, why=verdict.value, price=trade.price)
-            return
-        legs = self._on(trade.symbol)
-        if not legs:
-            return
-        event = ev.PriceSeen(trade.price, trade.at_ms, "trade", verdict is Verdict.GOOD)
-        for guarded in legs:
-            if guarded.trail.policy.trigger_price == "last":
-                self._witness_jump(guarded, trade.price)
-                self.feed(guarded, event)
-
-    def _witness_jump(self, guarded: GuardedLeg, price: Decimal) -> None:
-        """Show the trail book and mark before a price far from the last one.
-
-        They matter for nothing else, so that the journal is spared every quote.
-        """
-        last = guarded.trail.price
-        if last is None or abs(price - last) * JUMP_DIVISOR > last:
-            self._spread_seen(guarded)
-
-    def _spread_seen(self, guarded: GuardedLeg) -> None:
-        prices = self._prices_of(guarded.trail.leg.symbol)
-        quote, mark = prices.quote, prices.mark
-        if quote is not None and (quote.bid, quote.ask) != (guarded.trail.bid, guarded.trail.ask):
-            self.feed(guarded, ev.QuoteSeen(quote.bid, quote.ask, quote.at_ms))
-        if mark is not None and mark.mark != guarded.trail.mark:
-            self.feed(guarded, ev.MarkSeen(mark.mark, mark.at_ms))
-
-    def _witness(self, symbol: str, event: Callable[[], ev.Event]) -> None:
-        for guarded in self._on(symbol):
-            if guarded.trail.jump is not None:
-                self.feed(guarded, event())
-
-    def _on_mark(self, mark: MarkPrice) -> None:
-        self._prices_of(mark.symbol).mark = mark
-        for guarded in self._on(mark.symbol):
-            if guarded.trail.policy.trigger_price == "mark":
-                self.feed(guarded, ev.PriceSeen(mark.mark, mark.at_ms, "mark"))
-            elif guarded.trail.jump is not None:
-                self.feed(guarded, ev.MarkSeen(mark.mark, mark.at_ms))
 
     def _on_position(self, report: PositionReport) -> None:
         leg, quantity = report.leg, report.quantity
@@ -350,6 +299,7 @@ class AccountGuard:
                 self.ask_for_pass(f"position on {leg}")
             else:
                 self._opened_ms.pop(leg, None)
+                self._flat_ms[leg] = report.at_ms
             return
         if report.at_ms < guarded.read_ms:
             # Told late, at the start: the read that proved this position has it already.
@@ -414,16 +364,26 @@ class AccountGuard:
             return
         match report.state:
             case OrderState.TRIGGERED:
-                guarded.fired_price = price
+                guarded.fired = kind_at(price, guarded)
                 self.feed(guarded, ev.StopTriggered(report.at_ms))
             case OrderState.REJECTED:
                 self.feed(guarded, ev.TriggerRejected(report.text, report.at_ms))
             case OrderState.CANCELLED:
                 guarded.event_ms = self.venue.exchange_ms()
                 self.ask_for_pass("the position's stop is gone")
-            case OrderState.RESTING if not (guarded.executor.pending or is_ours(price, guarded)):
-                guarded.event_ms = self.venue.exchange_ms()
-                self.ask_for_pass("somebody moved the position's stop")
+            case OrderState.RESTING if not is_ours(price, guarded):
+                self._moved_by_others(guarded, price, report.at_ms)
+
+    def _moved_by_others(self, guarded: GuardedLeg, price: Decimal, at_ms: int) -> None:
+        """Take a tighter price as the floor at once: a write of ours under way may undo it."""
+        trail = guarded.trail
+        if trail.live_stop is not None and trail.position.side.better(price, trail.live_stop):
+            self.feed(guarded, ev.ForeignStopSeen(price, at_ms))
+        if guarded.executor.pending:
+            guarded.executor.pass_when_idle = True
+            return
+        guarded.event_ms = self.venue.exchange_ms()
+        self.ask_for_pass("somebody moved the position's stop")
 
     def _on_instrument(self, changed: InstrumentChanged) -> None:
         """Go by the symbol's new grid; tell of a market that no longer trades."""

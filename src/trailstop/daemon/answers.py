@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trailstop.daemon.desk import OrderDesk, SettledState
-from trailstop.daemon.orders import AccountTraits, AskForPass, Lookup, Resting, Told
-from trailstop.daemon.standing import Standing
+from trailstop.daemon.orders import AccountTraits, AskForPass, Lookup, Resting, Told, Wanted
+from trailstop.daemon.standing import Standing, size_of
 from trailstop.domain.position import Role, StopKind
 from trailstop.engine.events import Refusal
 from trailstop.ports import Acknowledged, LookedUp, OrderState, Outcome, Refused, StopForm
 from trailstop.storage.records import Intent
 
+SETTLE_MS = 2_500
+"""After this long a request that was never seen cannot take effect any more: it is older
+than the receive window that it was signed with."""
 NEVER_CLOSED = (OrderState.ABSENT, OrderState.REJECTED)
 """What a look-up of a close can say that means it closed nothing."""
 
@@ -34,6 +37,15 @@ class Answers:
     def shared(self) -> bool:
         """Whether the working stop is the position's one stop, which others move too."""
         return self.desk.venue.stop_form is StopForm.POSITION_STOP
+
+    def rests_already(self, stops: Sequence[Resting], want: Wanted) -> None:
+        """Tell that what is wanted rests: nothing needs to be sent."""
+        stop = stops[0]
+        told = Told(
+            "acknowledged", None, stop.at_ms, stop.price, size_of(stops),
+            stop.price, want.kind, stop.client_id, want.asked_ms, text=want.text,
+        )  # fmt: skip
+        self.tell(told)
 
     def settle_stop(
         self,

@@ -174,6 +174,7 @@ class Daemon:
             await self._supervisor.close()
             await socket.close()
             for account in self._accounts:
+                account.finish()
                 await account.venue.close()
 
     async def _start(self, socket: StatusSocket) -> None:
@@ -187,7 +188,10 @@ class Daemon:
         """Continue what the store has of an account, compare all of it, then keep watch."""
         name = account.venue.account
         reconciler = Reconciler(account)
-        await Recovery(account, self._loaded, reconciler.apply, reconciler.end).run()
+        recovery = Recovery(
+            account, self._loaded, reconciler.apply, reconciler.end, reconciler.adopt_new
+        )
+        await recovery.run()
         await reconciler.one_pass(full=True, urgent=True)
         self._supervisor.keep(f"stream {name}", account.listen)
         self._supervisor.keep(f"passes {name}", reconciler.run)

@@ -61,15 +61,16 @@ def turned_round(executions: Sequence[Execution], position: Position) -> bool:
     """Whether the last closing fill closed the position and opened the opposite one.
 
     `executions` are those of the epoch up to its end, `position` as it was known last: the
-    opening fill may be missing, and the newest fills may not have been told.
+    newest fills may not have been told. Where it is not known when the position was opened its
+    opening fill is missing, so that the fills do not add up to its size.
     """
-    size, crossed = Decimal(0), False
+    size, crossed, whole = Decimal(0), False, position.opened_at_ms is not None
     for fill in executions:
         adds = (fill.direction == "buy") is (position.side is Side.LONG)
         before, size = size, size + (fill.quantity if adds else -fill.quantity)
         crossed = before > 0 > size
     fills = closing_fills(executions, position.side)
-    return crossed or bool(fills and fills[-1].quantity > position.quantity)
+    return (crossed and whole) or bool(fills and fills[-1].quantity > position.quantity)
 
 
 def judge(fills: Sequence[Execution], known: Known) -> Cause:

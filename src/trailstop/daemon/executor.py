@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
 import structlog
 
-from trailstop.clock import MS_PER_SECOND, Clock
-from trailstop.daemon.answers import Answers
+from trailstop.clock import Clock
+from trailstop.daemon.answers import SETTLE_MS, Answers
+from trailstop.daemon.closes import Closes
 from trailstop.daemon.desk import OrderDesk
+from trailstop.daemon.in_place import REPEATS, InPlace
 from trailstop.daemon.orders import AccountTraits, AskForPass, Lookup, Resting, Told, Wanted
 from trailstop.daemon.standing import Standing, parts_of, size_of
 from trailstop.daemon.supervisor import Supervisor
@@ -41,15 +43,9 @@ from trailstop.storage.records import Intent
 
 _log = structlog.get_logger("trailstop.executor")
 
-SETTLE_MS = 2_500
-"""After this long a request that was never seen cannot take effect any more: it is older
-than the receive window that it was signed with."""
 LOOK_UP_SECONDS = (0.1, 0.3, 0.6, 1.0, 2.0)
 """Pauses before the look-ups of one unknown outcome; the last one repeats."""
 CANCEL_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-CLOSE_TRIES = 3
-REPEATS = 2
-"""How often the same price is set again in place after an unknown outcome, before looking it up."""
 BACKSTOP_AGAIN_MS = 1_000
 """How long a refused backstop waits: every pass sees that it is missing, and a leg is corrected
 once a second at most."""
@@ -68,6 +64,8 @@ class LegExecutor:
     standing: Standing
     answers: Answers
     closing: Callable[[], bool]
+    in_place: InPlace = field(init=False)
+    closes: Closes = field(init=False)
     _want: Wanted | None = None
     _backstop: tuple[Decimal, Decimal] | None = None
     _backstop_due_ms: int = 0
@@ -78,13 +76,15 @@ class LegExecutor:
     """After a restart nothing is written before a complete read has proven the epoch: wishes
     wait, look-ups do not."""
     foreign_backstop: bool = False
-    shared_floor: Decimal | None = None
-    """Where somebody else has set the position's one stop: ours never loosens it."""
-    _late_until_ms: int = 0
-    """A request in place whose outcome was unknown may take effect until then, and would undo a
-    newer price."""
     pass_when_idle: bool = False
     """A pass had to leave this leg alone because a write was under way: ask for another."""
+
+    def __post_init__(self) -> None:
+        """Hand the shared parts on to those who send in their own way."""
+        self.in_place = InPlace(
+            self.desk, self.standing, self.answers, self.clock, self.tell, self.closing
+        )
+        self.closes = Closes(self.desk, self.answers, self.clock, self.ask_for_pass, self._kick)
 
     @property
     def leg(self) -> Leg:
@@ -137,7 +137,7 @@ class LegExecutor:
         if self.writes_held:
             self._held_close = (quantity, reason)
         elif self._close_task is None or self._close_task.done():
-            work = self._close(quantity, reason)
+            work = self.closes.close(quantity, reason)
             self._close_task = self.supervisor.spawn(f"close {self.leg}", work)
 
     def release_writes(self) -> None:
@@ -191,7 +191,7 @@ class LegExecutor:
             elif self.writes_held:
                 break
             elif self._want is not None and self.shared:
-                await self._set_position_stop()
+                await self.in_place.move(self._take_want())
             elif self._want is not None and not self.standing.working:
                 await self._place_working()
             elif self.standing.cancels:
@@ -211,27 +211,6 @@ class LegExecutor:
             self.ask_for_pass("a write that was under way is done")
 
     # --- the working stop ------------------------------------------------------------------
-    async def _set_position_stop(self) -> None:
-        """Move the position's one stop in place; its size is the exchange's business."""
-        want = self._take_want()
-        standing, floor = self.standing.working, self.shared_floor
-        there = bool(standing) and standing[0].price == want.price
-        if there or (floor is not None and not self.side.better(want.price, floor)):
-            at_ms = standing[0].at_ms if there else want.asked_ms
-            rests = Resting("", "", Role.WORKING, want.price, want.quantity, at_ms)
-            self.tell(self._told_resting((rests,), want))
-            return
-        late_ms = self._late_until_ms - self.desk.venue.exchange_ms()
-        if late_ms > 0:
-            await self.clock.sleep(late_ms / MS_PER_SECOND)
-            if self.closing():
-                return
-        outcome = await self._send_stop(
-            Role.WORKING, want.price, want.quantity, old=standing, want=want
-        )
-        if isinstance(outcome, Acknowledged):
-            self.shared_floor = None
-
     async def _place_working(self) -> None:
         leftovers = self.standing.leftovers
         if leftovers and not self.traits.overlap and not await self._make_room():
@@ -266,15 +245,38 @@ class LegExecutor:
         assert self._want is not None
         if (old[0].price, size_of(old)) == (self._want.price, self._want.quantity):
             want = self._take_want()
-            self.tell(self._told_resting(old, want))
+            self.answers.rests_already(old, want)
             return
         if not self.traits.overlap:
             await self._move_beneath(old)
+            return
+        if self._drop_surplus(old, self._want.quantity):
             return
         want = self._take_want()
         outcome = await self._send_parts(want, old)
         if isinstance(outcome, Refused) and outcome.overlap:
             self._one_stop_only(want)
+
+    def _drop_surplus(self, kept: Sequence[Resting], wanted: Decimal) -> bool:
+        """Have looser stops of an earlier move removed first: a third one never rests.
+
+        Such a move was cut short. They stay as long as they are needed: where neither those that
+        are kept nor a backstop hold the position, or where these are parts of a larger stop.
+        """
+        largest = self.desk.venue.instrument(self.leg.symbol).max_market_quantity
+        quantity, surplus = self.standing.position_quantity(), [*self.standing.surplus]
+        single = len(parts_of(wanted, largest)) == 1
+        biggest = max(kept, key=lambda stop: stop.quantity)
+        whole = biggest.quantity >= quantity
+        if single and (whole or size_of(kept) < quantity):
+            # No parts of one stop: a correction of the size was cut short.
+            surplus += [stop for stop in kept if stop is not biggest]
+        beneath = self.standing.backstop is not None or self.foreign_backstop
+        if not surplus or not (whole or size_of(kept) >= quantity or (beneath and single)):
+            return False
+        for stop in surplus:
+            self.standing.cancels[stop.client_id] = (stop.order_id, "surplus")
+        return True
 
     def _one_stop_only(self, want: Wanted) -> None:
         """The exchange refuses a second stop: do it again beneath the backstop."""
@@ -296,13 +298,6 @@ class LegExecutor:
         self.tell(Told("refused", None, now_ms, reason=Refusal.TRANSIENT, text=text))
         self.ask_for_pass(text)
 
-    def _told_resting(self, stops: Sequence[Resting], want: Wanted) -> Told:
-        stop = stops[0]
-        return Told(
-            "acknowledged", None, stop.at_ms, stop.price, size_of(stops),
-            stop.price, want.kind, stop.client_id, want.asked_ms, text=want.text,
-        )  # fmt: skip
-
     async def _move_beneath(self, old: Sequence[Resting]) -> None:
         """Cancel, then create, only while a backstop is confirmed; restore on failure."""
         if self.standing.backstop is None and not self.foreign_backstop:
@@ -317,7 +312,9 @@ class LegExecutor:
         want = self._take_want()
         outcome = await self._send_parts(want, old)
         if isinstance(outcome, Refused) and not self.closing():
-            before = Wanted(old[0].price, size_of(old), want.kind, want.asked_ms)
+            # The grid may have changed since: a price off it would be refused once more.
+            price = self.desk.venue.instrument(self.leg.symbol).snap_stop(old[0].price, self.side)
+            before = Wanted(price, size_of(old), want.kind, want.asked_ms)
             await self._send_parts(before, ())
 
     async def _send_parts(self, want: Wanted, old: Sequence[Resting]) -> Outcome:
@@ -422,7 +419,7 @@ class LegExecutor:
         name, lookup = next(iter(self.answers.lookups.items()))
         again = self.shared and lookup.intent.action == "place" and not self.writes_held
         if again and lookup.tries < REPEATS:
-            await self._set_again(name, lookup)
+            await self.in_place.again(name, lookup)
             return
         pause = LOOK_UP_SECONDS[min(lookup.tries, len(LOOK_UP_SECONDS) - 1)]
         lookup.tries += 1
@@ -442,63 +439,3 @@ class LegExecutor:
         del self.answers.lookups[name]
         self.desk.settled_ms = now_ms
         self.answers.resolve(lookup.intent, found, now_ms)
-
-    async def _set_again(self, name: str, lookup: Lookup) -> None:
-        """Set the same price in place once more, which is right whatever became of the first.
-
-        It protects now; a look-up would have to wait until the first request is dead. Another
-        price is set only after that, since the first might still arrive.
-        """
-        before = lookup.intent
-        assert before.price is not None
-        assert before.quantity is not None
-        self._late_until_ms = self.desk.venue.exchange_ms() + SETTLE_MS
-        intent, outcome = await self.desk.place(
-            Role.WORKING,
-            before.price,
-            before.quantity,
-            before.kind or StopKind.INITIAL,
-            replaces=None,
-            protective=True,
-        )
-        del self.answers.lookups[name]
-        self.desk.record(before, "absent", None, "set again", self.desk.settled_ms)
-        self.answers.settle_stop(
-            intent, outcome, asked_ms=before.at_ms, old=None, why="", total=before.quantity
-        )
-        repeated = self.answers.lookups.get(intent.client_id)
-        if repeated is not None:
-            repeated.tries = lookup.tries + 1
-
-    # --- closing -----------------------------------------------------------------------------
-    async def _close(self, quantity: Decimal, reason: CloseReason) -> None:
-        """Close at market, in as many orders as the exchange's largest one makes necessary."""
-        largest = self.desk.venue.instrument(self.leg.symbol).max_market_quantity
-        for size in parts_of(quantity, largest):
-            if not await self._close_part(size, reason):
-                return
-        self.ask_for_pass("closed at market")
-
-    async def _close_part(self, quantity: Decimal, reason: CloseReason) -> bool:
-        """Send one reduce-only market order; an unknown one is looked up, never repeated.
-
-        True where the exchange took it.
-        """
-        for attempt in range(CLOSE_TRIES):
-            if any(lookup.intent.action == "close" for lookup in self.answers.lookups.values()):
-                return False
-            intent, outcome = await self.desk.close(quantity, reason, attempt)
-            match outcome:
-                case Acknowledged():
-                    return True
-                case Unknown():
-                    self.answers.lookups[intent.client_id] = Lookup(intent, self.desk.settled_ms)
-                    self._kick()
-                    return False
-                case Refused(why, _, text):
-                    self.ask_for_pass(text)
-                    if why is not Refusal.TRANSIENT:
-                        return False
-                    wait_ms = outcome.retry_after_ms or MS_PER_SECOND
-                    await self.clock.sleep(wait_ms / MS_PER_SECOND)
-        return False

@@ -44,8 +44,8 @@ class GuardedLeg:
     """What the last read showed of the position's one stop, against what is promised."""
     gave_up_backstop: bool = False
     """Its backstop was removed because the account is short of conditional orders."""
-    fired_price: Decimal | None = None
-    """Where the position's one stop stood when it fired."""
+    fired: StopKind | None = None
+    """Of what kind the position's one stop was when it fired."""
     timer: asyncio.TimerHandle | None = None
 
     def arm(self, now_ms: int, fire: Callable[[], None]) -> None:

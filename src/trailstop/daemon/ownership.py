@@ -30,11 +30,20 @@ def claim(snapshot: Snapshot, legs: Mapping[Leg, GuardedLeg]) -> Snapshot:
     return replace(snapshot, stops=stops)
 
 
+def kind_at(price: Decimal, guarded: GuardedLeg) -> StopKind:
+    """Which stop stands at this price: the one that we set last or asked for, or another's."""
+    trail, lookups = guarded.trail, guarded.executor.answers.lookups
+    if price == trail.own_stop:
+        return trail.own_kind
+    if trail.sent is not None and price == trail.sent.price:
+        return trail.sent.kind
+    kinds = (lookup.intent.kind for lookup in lookups.values() if lookup.intent.price == price)
+    return next((kind for kind in kinds if kind is not None), StopKind.FOREIGN)
+
+
 def is_ours(price: Decimal, guarded: GuardedLeg) -> bool:
     """Whether a shared stop at this price is the one that we set last, or may have set."""
-    executor = guarded.executor
-    asked = {lookup.intent.price for lookup in executor.answers.lookups.values()}
-    return price in {guarded.trail.own_stop, *asked}
+    return kind_at(price, guarded) is not StopKind.FOREIGN
 
 
 def compare_shared(
@@ -56,14 +65,6 @@ def shared_floor(stops: Iterable[RestingStop]) -> Decimal | None:
     """Price of a shared stop that somebody else has set: ours may only be tighter."""
     prices = [stop.price for stop in stops if stop.shared and stop.role is Role.FOREIGN]
     return prices[0] if prices else None
-
-
-def fired_kind(guarded: GuardedLeg) -> StopKind:
-    """Of what kind the position's one stop was when it fired, as far as it was told."""
-    price, trail = guarded.fired_price, guarded.trail
-    if price is None:
-        return trail.live_kind
-    return trail.own_kind if is_ours(price, guarded) else StopKind.FOREIGN
 
 
 def _claimed(stop: RestingStop, snapshot: Snapshot, guarded: GuardedLeg | None) -> RestingStop:

@@ -20,7 +20,6 @@ from trailstop.daemon.ownership import (
     PUT_BACK_MS,
     claim,
     compare_shared,
-    fired_kind,
     shared_floor,
 )
 from trailstop.daemon.reads import retried
@@ -44,6 +43,8 @@ from trailstop.storage.records import Intent
 
 _log = structlog.get_logger("trailstop.guard")
 
+LIQUIDATION_STEP = 1_000
+"""The inverse share by which a liquidation price must move to be told: a tenth of a percent."""
 FAILED_PASS_SECONDS = 0.5
 """Pause before a pass that was asked for is tried again after a failed read."""
 
@@ -153,6 +154,15 @@ class Reconciler:
         if snapshot.symbols is None:
             account.not_guarded = {leg for leg in snapshot.positions if leg not in account.legs}
 
+    def adopt_new(self, snapshot: Snapshot) -> None:
+        """Adopt what has no trail, and leave every leg alone that has one."""
+        account = self._account
+        new = {leg: held for leg, held in snapshot.positions.items() if leg not in account.legs}
+        stops = tuple(stop for stop in snapshot.stops if stop.leg in new)
+        snapshot = replace(snapshot, positions=new, stops=stops)
+        for command in plan({}, snapshot):
+            account.supervisor.guarded("plan", partial(self._carry_out, command, snapshot))
+
     def _compare(self, leg: Leg, guarded: GuardedLeg, snapshot: Snapshot) -> None:
         """Catch up with what the streams did not tell of one leg."""
         target = guarded.target()
@@ -176,7 +186,7 @@ class Reconciler:
         at_ms = snapshot.asked_at_ms
         known = guarded.trail.position
         seen = replace(position, opened_at_ms=known.opened_at_ms, funding_paid=known.funding_paid)
-        if seen != known:
+        if _is_news(known, seen):
             self._account.feed(guarded, ev.PositionChanged(seen, at_ms))
         guarded.executor.foreign_backstop = any(
             stop.role is Role.FOREIGN and stop.quantity is None for stop in stops
@@ -199,7 +209,7 @@ class Reconciler:
         trail, side = guarded.trail, position.side
         foreign, known = foreign_stop(stops, position), trail.foreign_stop
         guarded.shared_stop = compare_shared(stops, foreign, trail)
-        guarded.executor.shared_floor = shared_floor(stops)
+        guarded.executor.in_place.floor = shared_floor(stops)
         if foreign == known:
             return
         worse = known is not None and (foreign is None or side.better(known, foreign))
@@ -222,6 +232,8 @@ class Reconciler:
     def _carry_out(self, command: Command, snapshot: Snapshot) -> None:
         account = self._account
         match command:
+            case AdoptPosition(leg) if account.flat_since(leg, snapshot.asked_at_ms):
+                account.ask_for_pass(f"{leg} was closed while it was read")
             case AdoptPosition(leg, position):
                 if account.config.is_guarded(leg):
                     stops = [stop for stop in snapshot.stops if stop.leg == leg]
@@ -230,7 +242,7 @@ class Reconciler:
                     adopted = account.adopt(leg, position, foreign, now_ms)
                     adopted.read_ms = snapshot.asked_at_ms
                     adopted.executor.standing.sync(stops)
-                    adopted.executor.shared_floor = shared_floor(stops)
+                    adopted.executor.in_place.floor = shared_floor(stops)
                 elif leg not in account.not_guarded:
                     account.not_guarded.add(leg)
                     _log.warning("not_guarded", leg=str(leg), quantity=position.quantity)
@@ -267,7 +279,7 @@ class Reconciler:
                         found = command.previous if isinstance(command, MoveStop) else None
                         own = guarded.trail.own_stop
                         self._put_back(guarded, own, found, snapshot.asked_at_ms)
-                    carry_out(guarded, command)
+                    carry_out(guarded, _on_grid(command, guarded))
 
     def end(self, guarded: GuardedLeg) -> None:
         """The leg is proven flat: end the epoch and find out why."""
@@ -292,10 +304,14 @@ class Reconciler:
             executions = [fill for fill in executions if fill.at_ms <= until_ms]
             fills = causes.closing_fills(executions, trail.position.side)
             intents = await self._intents({fill.client_id for fill in fills[-1:]})
-            if causes.turned_round(executions, trail.position):
+            # In hedge mode no order can turn a leg round.
+            one_way = trail.leg.position_side == "both"
+            if one_way and causes.turned_round(executions, trail.position):
                 cause = Cause.FLIPPED
             else:
-                known = causes.Known(intents, frozenset(guarded.foreign_ids), fired_kind(guarded))
+                known = causes.Known(
+                    intents, frozenset(guarded.foreign_ids), guarded.fired or trail.live_kind
+                )
                 cause = causes.judge(fills, known)
             price = causes.exit_price(fills)
             at_ms = fills[-1].at_ms if fills else at_ms
@@ -308,6 +324,28 @@ class Reconciler:
             if stored is not None:
                 found[name] = stored.intent
         return found
+
+
+def _on_grid(command: Command, guarded: GuardedLeg) -> Command:
+    """The same command at a price that the exchange takes: its grid may have changed since."""
+    if not isinstance(command, PlaceStop | MoveStop):
+        return command
+    trail = guarded.trail
+    price = trail.instrument.snap_stop(command.price, trail.position.side)
+    return replace(command, price=price)
+
+
+def _is_news(known: Position, seen: Position) -> bool:
+    """Whether a position differs by more than the small steps of its liquidation price.
+
+    With cross margin that price moves with every other position of the account.
+    """
+    before, after = known.liquidation_price, seen.liquidation_price
+    if before is None or after is None:
+        return seen != known
+    if abs(after - before) * LIQUIDATION_STEP <= after:
+        seen = replace(seen, liquidation_price=before)
+    return seen != known
 
 
 def foreign_stop(stops: list[RestingStop], position: Position) -> Decimal | None:

@@ -17,7 +17,7 @@ from trailstop.daemon.account import AccountGuard
 from trailstop.daemon.continuity import last_flat_ms, touched_zero
 from trailstop.daemon.leg import GuardedLeg
 from trailstop.daemon.reads import retried
-from trailstop.domain.position import Leg, Phase, Position
+from trailstop.domain.position import Cause, Leg, Phase, Position
 from trailstop.engine import events as ev
 from trailstop.engine.events import Refusal
 from trailstop.engine.rules import MS_PER_MINUTE
@@ -38,6 +38,8 @@ CLOCK_SLACK_MS = 250
 
 Read = tuple[GuardedLeg, Position, Sequence[Execution] | None]
 """One leg, its position on the exchange, and its fills since the adoption."""
+Gap = tuple[GuardedLeg, bool]
+"""One leg whose prices were missed, and whether the position is known to have been there."""
 
 
 class Recovery:
@@ -49,12 +51,17 @@ class Recovery:
         loaded: Loaded,
         mend: Callable[[Snapshot], None],
         end: Callable[[GuardedLeg], None],
+        adopt: Callable[[Snapshot], None],
     ) -> None:
-        """Take the account, what the store has, the guard's comparison, and how it ends epochs."""
+        """Take the account, what the store has, and what the guard does with a complete read.
+
+        `mend` compares all of it, `end` ends one epoch, `adopt` takes only what has no trail.
+        """
         self._account = account
         self._loaded = loaded
         self._mend = mend
         self._end = end
+        self._adopt = adopt
 
     async def run(self) -> None:
         """Restore every open trail of the account. Raises: ReadFailed where nothing answers."""
@@ -69,19 +76,31 @@ class Recovery:
         for trail in trails:
             if trail.epoch != newest[trail.leg].epoch:
                 self._end_earlier(trail, newest[trail.leg].age_from_ms)
-        restored = [self._restore(trail) for trail in newest.values()]
-        # Legs with nothing to look up do not wait for those that have.
+        kept = [trail for trail in newest.values() if account.config.is_guarded(trail.leg)]
+        for trail in newest.values():
+            if trail not in kept:
+                self._release(trail)
+        restored = [self._restore(trail) for trail in kept]
+        # Legs with nothing to look up do not wait for those that have, nor these for the others'
+        # gaps.
         certain = [guarded for guarded in restored if not guarded.executor.pending]
-        await self._catch_up(certain)
+        gaps = await self._catch_up(certain)
+        if restored and not certain:
+            # A position that was opened meanwhile does not wait for the look-ups of others.
+            self._adopt(await self._snapshot())
         waiting = [guarded for guarded in restored if guarded not in certain]
-        for guarded in waiting:
-            await guarded.executor.idle()
-        await self._catch_up(waiting)
+        await asyncio.gather(self._fill_gaps(gaps), self._catch_up_late(waiting))
 
-    async def _catch_up(self, legs: Sequence[GuardedLeg]) -> None:
-        """Read the account, prove that the epochs went on, mend, and fill the gaps."""
+    async def _catch_up_late(self, legs: Sequence[GuardedLeg]) -> None:
+        """The same for legs that have something to look up first."""
+        for guarded in legs:
+            await guarded.executor.idle()
+        await self._fill_gaps(await self._catch_up(legs))
+
+    async def _catch_up(self, legs: Sequence[GuardedLeg]) -> list[Gap]:
+        """Read the account, prove that the epochs went on, and mend; the gaps are left."""
         if not legs:
-            return
+            return []
         snapshot, read = await self._read(legs)
         proven: dict[Leg, bool] = {}
         for guarded, position, fills in read:
@@ -92,17 +111,21 @@ class Recovery:
             if guarded.trail.leg not in proven:
                 # Absent from a complete read, whatever appears there by the next one.
                 guarded.flat_ms = self._account.venue.exchange_ms()
+        for guarded, *_ in read:
+            self._go_by_the_grid(guarded)
         self._mend(snapshot)
         for guarded in legs:
             if not guarded.ended:
                 guarded.executor.release_writes()
-        await asyncio.gather(
-            *(
-                self._fill_or_tell(guarded, known=proven[guarded.trail.leg])
-                for guarded, *_ in read
-                if not guarded.ended and guarded.flat_ms is None
-            )
-        )
+        return [
+            (guarded, proven[guarded.trail.leg])
+            for guarded, *_ in read
+            if not guarded.ended and guarded.flat_ms is None
+        ]
+
+    async def _fill_gaps(self, gaps: Sequence[Gap]) -> None:
+        """Fill them all at once."""
+        await asyncio.gather(*(self._fill_or_tell(leg, known=known) for leg, known in gaps))
 
     async def _read(self, legs: Sequence[GuardedLeg]) -> tuple[Snapshot, list[Read]]:
         """The account, and the fills of the legs that are open, both of one moment.
@@ -153,6 +176,15 @@ class Recovery:
         guarded.flat_ms = flat_ms
         self._end(guarded)
 
+    def _release(self, trail: Trail) -> None:
+        """The settings leave this leg out now: its stops stay as they are, and are its owner's."""
+        account = self._account
+        guarded = account.restore(trail, generation=0)
+        del account.legs[trail.leg]
+        guarded.finish()
+        now_ms = account.venue.exchange_ms()
+        account.feeder.end(guarded, ev.PositionClosed(Cause.RELEASED, now_ms))
+
     def _restore(self, trail: Trail) -> GuardedLeg:
         account, key = self._account, (trail.leg, trail.epoch)
         generation = self._loaded.generations.get(key, 0)
@@ -171,6 +203,17 @@ class Recovery:
             text = "the process ended before it was sent"
             account.feed(guarded, ev.StopRefused(Refusal.NOT_SENT, text, now_ms))
         return guarded
+
+    def _go_by_the_grid(self, guarded: GuardedLeg) -> None:
+        """Learn what the exchange changed while nobody listened: no stream tells it now."""
+        venue = self._account.venue
+        try:
+            instrument = venue.instrument(guarded.trail.leg.symbol)
+        except KeyError:
+            return  # It is not listed any more: what was known of it stays.
+        if instrument != guarded.trail.instrument:
+            changed = ev.InstrumentChanged(instrument, venue.exchange_ms())
+            self._account.feed(guarded, changed)
 
     def _prove(
         self, guarded: GuardedLeg, position: Position, fills: Sequence[Execution] | None

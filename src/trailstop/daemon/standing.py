@@ -71,6 +71,12 @@ class Standing:
         stops = self._of(Role.WORKING)
         return tuple(stop for stop in stops if stop.price == stops[0].price)
 
+    @property
+    def surplus(self) -> tuple[Resting, ...]:
+        """Working stops behind the tightest ones, which a move that was cut short left there."""
+        stops = self._of(Role.WORKING)
+        return tuple(stop for stop in stops if stop.price != stops[0].price)
+
     def _of(self, role: Role) -> list[Resting]:
         """Stops in a role without those about to be removed, tightest first."""
         chosen = [

@@ -107,4 +107,5 @@ class Cause(enum.Enum):
     ADL = "adl"
     SETTLED = "settled"
     FLIPPED = "flipped"
+    RELEASED = "released"
     UNKNOWN = "unknown"

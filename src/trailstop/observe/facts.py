@@ -31,6 +31,7 @@ CAUSES = {
     Cause.ADL: "auto-deleveraging",
     Cause.SETTLED: "settlement",
     Cause.FLIPPED: "an order that turned the position round",
+    Cause.RELEASED: "its owner, who no longer has it guarded: it is open, and its stop stays",
     Cause.UNKNOWN: "unknown: the executions could not be read",
 }
 

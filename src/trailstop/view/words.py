@@ -40,6 +40,7 @@ CAUSES: Final = {
     Cause.ADL: "auto-deleveraged",
     Cause.SETTLED: "settled by the exchange",
     Cause.FLIPPED: "flipped",
+    Cause.RELEASED: "released, still open",
     Cause.UNKNOWN: "unknown",
 }
 PROTECTION: Final = {

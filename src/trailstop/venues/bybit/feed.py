@@ -42,10 +42,14 @@ class _Waiting:
     leg: Leg
     price: Decimal
     since_ms: int
-    shown: asyncio.Future[int]
+    shown: asyncio.Future[int | None]
 
     def is_for(self, seen: StopSeen) -> bool:
         return (self.leg, self.price) == (seen.leg, seen.price) and seen.at_ms >= self.since_ms
+
+    def is_in_vain(self, seen: StopSeen) -> bool:
+        """Whether the position has no stop after the request: it was closed, most likely."""
+        return seen.leg == self.leg and seen.price is None and seen.at_ms > self.since_ms
 
 
 class Timed(Protocol):
@@ -166,8 +170,8 @@ class Feed:
         """Wait until the stream shows that the position's stop rests at this price.
 
         Returns the exchange's time of it, Unix ms, also where it was told just before the
-        call; None when it has not been told after so many seconds. What the exchange dates
-        before `since_ms` does not count.
+        call; None when it has not been told after so many seconds, or as soon as the stream shows
+        a position without any stop. What the exchange dates before `since_ms` does not count.
         """
         loop = asyncio.get_running_loop()
         waiting = _Waiting(leg, price, since_ms, loop.create_future())
@@ -176,6 +180,8 @@ class Feed:
             is_new = loop.time() - heard_at <= JUST_NOW_SECONDS
             if seen is not None and is_new and waiting.is_for(seen):
                 return seen.at_ms
+            if seen is not None and is_new and waiting.is_in_vain(seen):
+                return None
         self._waiting.append(waiting)
         try:
             async with asyncio.timeout(seconds):
@@ -311,5 +317,9 @@ class Feed:
             return
         self._seen[seen.leg, topic] = (seen, asyncio.get_running_loop().time())
         for waiting in self._waiting:
-            if waiting.is_for(seen) and not waiting.shown.done():
+            if waiting.shown.done():
+                continue
+            if waiting.is_for(seen):
                 waiting.shown.set_result(seen.at_ms)
+            elif waiting.is_in_vain(seen):
+                waiting.shown.set_result(None)

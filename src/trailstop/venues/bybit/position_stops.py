@@ -29,16 +29,13 @@ from trailstop.venues.bybit.transport import Body
 from trailstop.venues.decoding import number, whole
 from trailstop.venues.governor import urgent_reads
 from trailstop.venues.sending import Failure
-from trailstop.venues.unsettled import Unsettled, failed
+from trailstop.venues.unsettled import Unsettled
 
 TOLD_SECONDS = 0.5
 """How long the streams have to show a stop before the position is read."""
 PROOF_SECONDS = 2.0
 """How long the position is read before its stop counts as unknown."""
 PROOF_PAUSE_SECONDS = 0.1
-ENTRY_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.6)
-"""Pauses before the next attempt where the exchange does not know the position yet, as it does
-not for a moment after the entry (captured). Nothing was changed, so repeating is safe."""
 
 
 class PositionStops:
@@ -51,24 +48,19 @@ class PositionStops:
         self._account = account
 
     async def put(self, request: StopRequest, body: Body) -> Outcome:
-        """Set the stop; acknowledged once it is seen to rest at this price."""
-        pauses = iter(ENTRY_PAUSES_SECONDS)
-        while True:
-            sent_at, sent_ms = asyncio.get_running_loop().time(), self._rest.server.now_ms()
-            answer = await self._rest.set_stop(body)
-            if not isinstance(answer, Failure):
-                self._feed.expect_account_event(sent_at)
-                return await self._proven(request, sent_ms)
-            if answer.code == codes.NOT_MODIFIED:
-                return await self._unchanged(request, answer)
-            outcome = failed(answer, codes.refused)
-            if isinstance(outcome, Unknown):
-                self._unsettled.note(request.client_id, answer.sent_at_ms, request.price)
-                return outcome
-            pause_seconds = next(pauses, None)
-            if not codes.is_zero_position(answer.code, answer.text) or pause_seconds is None:
-                return outcome
-            await asyncio.sleep(pause_seconds)
+        """Set the stop; acknowledged once it is seen to rest at this price.
+
+        Sent once: a position that the exchange does not know may be one that it does not know
+        yet, or one that is closed, and only the guard can tell which.
+        """
+        sent_at, sent_ms = asyncio.get_running_loop().time(), self._rest.server.now_ms()
+        answer = await self._rest.set_stop(body)
+        if not isinstance(answer, Failure):
+            self._feed.expect_account_event(sent_at)
+            return await self._proven(request, sent_ms)
+        if answer.code == codes.NOT_MODIFIED:
+            return await self._unchanged(request, answer)
+        return self._unsettled.failed(answer, request.client_id, codes.refused, request.price)
 
     async def look_up(self, leg: Leg, client_id: str) -> LookedUp:
         """What rests there now, whoever put it there. Raises: ReadFailed.
@@ -102,6 +94,9 @@ class PositionStops:
                         row = await self._row(leg)
                         if row is not None and self._price(leg, row) == price:
                             return Acknowledged("", self._changed_ms(row))
+                        if row is not None and self._has_ended(request, row, sent_ms):
+                            gone = f"the position of {leg} was closed while its stop was set"
+                            return Refused(Refusal.POSITION_GONE, 0, gone)
                         await asyncio.sleep(PROOF_PAUSE_SECONDS)
             except ReadFailed as error:
                 text = str(error)
@@ -139,6 +134,18 @@ class PositionStops:
         except ValueError as error:
             raise ReadFailed(f"the position of {leg}: {error}") from error
         return price if held is not None and price > 0 else None
+
+    def _has_ended(self, request: StopRequest, row: wire.PositionRow, sent_ms: int) -> bool:
+        """Whether the position that the stop was for is over since. Raises: ReadFailed.
+
+        An older row proves nothing: a read may lag behind the entry.
+        """
+        try:
+            _, held = translate.position(self._account, row)
+        except ValueError as error:
+            raise ReadFailed(f"the position of {request.leg}: {error}") from error
+        is_gone = held is None or held.side is not request.side
+        return is_gone and (whole(row.updated_time) or 0) >= sent_ms
 
     def _changed_ms(self, row: wire.PositionRow) -> int:
         return whole(row.updated_time) or self._rest.server.now_ms()
