@@ -1,8 +1,9 @@
 """The drill: start, settle, compare, catch the guard at a stage, kill -9, let time pass, again.
 
-Two sides see the same prices and the same positions: one guard is killed, its twin never is.
-The twin's exchange follows the other one's virtual time; everything happens by grants, but
-for the stages of the wall clock.
+Where nobody else acts two sides see the same prices and the same positions: one guard is
+killed, its twin never is. The twin's exchange follows the other one's virtual time; everything
+happens by grants, but for the stages of the wall clock. Where people and a second bot act they
+do so while the guard works, while one of its requests is held, and while it is dead.
 """
 
 from __future__ import annotations
@@ -11,31 +12,29 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.crash.exchange import LEGS
+from benchmarks.crash.moments import SETTLE_MS, US_PER_MS, Counted, Kill
+from benchmarks.crash.others import Others
 from benchmarks.crash.processes import ExchangeProcess, GuardProcess
-from benchmarks.crash.stages import PLACE_EFFECT, Stage, draw
-from benchmarks.crash.truth import LegTruth, best_stops, legs_of
-from benchmarks.crash.verdict import Verdict
+from benchmarks.crash.scenario import LegName, Scenario
+from benchmarks.crash.stages import STAGES, Stage
+from benchmarks.crash.truth import LegTruth, PositionKey, best_levels, legs_of
+from benchmarks.crash.twin import Twin
+from benchmarks.crash.verdict import Kind, Verdict
 from benchmarks.crash.waves import START_US
 from trailstop.daemon.status import LegStatus
 from trailstop.domain.position import Phase
 
-US_PER_MS = 1_000
 SECOND_MS = 1_000
 GAP_MS = (1_000, 180_000)
-SETTLE_MS = 4_000
-"""Virtual time after a start in which everything has to be in order again."""
 SETTLE_TRIES = 4
 ALIGN_MS = 250
 """Comparisons happen this long after a whole second; prints come at half seconds."""
-REACTION_MS = 2_000
-"""What a guard may take to act on a price: two ways, a look-up, a second try."""
 IDLE_MS = 30_000
 ARRIVAL_SECONDS = 25.0
 READ_SKIP = 6
@@ -46,17 +45,10 @@ START_VIRTUAL_MS = 900
 WALL_SECONDS = 0.4
 FILL_MS = 400
 CLOSE_PAUSE_MS = 3_000
-FOREVER_US = 1 << 62
-
-
-@dataclass
-class Kill:
-    """One kill: its stage and the virtual time in which no guard ran."""
-
-    stage: str
-    write: bool
-    from_us: int
-    to_us: int = FOREVER_US
+ACTS_ALIVE, ACTS_DEAD = 3, 2
+"""Most acts of others between a start and the kill, and while the guard is dead."""
+ACT_PAUSE_MS = 9_000
+"""Most virtual time between two acts while a guard works."""
 
 
 @dataclass
@@ -64,64 +56,62 @@ class Drill:
     """One run of so many kills."""
 
     folder: Path
-    seed: int
+    scenario: Scenario
     kills: int
-    second_stop: str
     verdict: Verdict = field(default_factory=Verdict)
     done: list[Kill] = field(default_factory=list)
-    compared: Counter[str] = field(default_factory=Counter)
+    counts: list[Counted] = field(default_factory=list)
     clocks: dict[str, Any] = field(default_factory=dict)
     bare_ms: int = 0
+    excused_ms: int = 0
+    excused: int = 0
+    crossed: int = 0
+    of_two_lives: int = 0
+    slots_taken: int = 0
     epochs: int = 0
     moves: int = 0
     journal_records: int = 0
 
     def __post_init__(self) -> None:
-        self.chance = Random(f"{self.seed}:{self.second_stop}")
-        self.exchange = ExchangeProcess(
-            self.folder, "exchange", self.seed, self.second_stop, trader=True
-        )
+        scenario = self.scenario
+        self.chance = Random(f"{scenario.seed}:{scenario.second_stop}:{scenario.title}")
+        self.exchange = ExchangeProcess(self.folder, "exchange", scenario, trader=True)
         self.guard = GuardProcess(self.exchange, self.folder, "killed")
-        self.twin_exchange = ExchangeProcess(
-            self.folder, "twin-exchange", self.seed, self.second_stop, trader=False
-        )
-        self.twin = GuardProcess(self.twin_exchange, self.folder, "twin")
-        self._best: dict[tuple[str, int], LegTruth] = {}
-        self._pairs: dict[tuple[str, int], int] = {}
-        self._pool = ThreadPoolExecutor(max_workers=1)
-        self._following: Future[None] | None = None
-        self._opened_seen: set[tuple[str, int]] = set()
+        self.twin = None if scenario.others else Twin(self.folder, scenario, self.verdict)
+        self.others = Others(self.exchange, scenario, self.chance) if scenario.others else None
+        self._stages = STAGES[scenario.venue]
+        self._best: dict[PositionKey, Decimal] = {}
+        self._peaks: dict[PositionKey, tuple[int, Decimal | None]] = {}
+        self._bare: set[PositionKey] = set()
+        """Positions that had no stop yet when their guard was killed."""
+        self._counted: dict[tuple[str, str, str, Kind], int] = {}
+        self._noted_us = START_US
 
     # --- the run -------------------------------------------------------------------------------
     def run(self) -> Iterator[Kill]:
         """Kill again and again; the last start is left alone."""
-        self.twin.start()
-        for stage in draw(self.kills, self.chance):
+        if self.twin is not None:
+            self.twin.start()
+        for stage in self._stages.draw(self.kills, self.chance):
             yield self._one(stage)
             self._gap()
         self._revive()
 
     def stop(self) -> None:
         """End every process, in whatever state the run is."""
-        self._pool.shutdown(cancel_futures=True)
+        if self.twin is not None:
+            self.twin.stop()
         self.guard.stop()
-        self.twin.stop()
         self.exchange.kill()
-        self.twin_exchange.kill()
-
-    def dead_times(self) -> list[tuple[int, int]]:
-        """Spans in which no guard ran long enough to do anything, oldest first, microseconds."""
-        spans: list[tuple[int, int]] = []
-        for kill in self.done:
-            begin_us = kill.from_us
-            if spans and begin_us - spans[-1][1] <= REACTION_MS * US_PER_MS:
-                begin_us = spans.pop()[0]
-            spans.append((begin_us, kill.to_us))
-        return spans
 
     def discard(self) -> None:
         """Remove logs and databases."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def compared(self) -> Counter[str]:
+        """Comparisons with the twin by their result."""
+        return Counter() if self.twin is None else self.twin.compared
 
     @property
     def virtual_ms(self) -> int:
@@ -135,6 +125,7 @@ class Drill:
             stage = self._catch_recovery(stage)
         else:
             self._revive()
+            self._others_act(ACTS_ALIVE, ACT_PAUSE_MS)
             if stage.how == "request":
                 stage = self._catch_request(stage)
             elif stage.how == "wall":
@@ -143,21 +134,39 @@ class Drill:
                 self._catch_fill()
             else:
                 self.exchange.grant(self.chance.randrange(IDLE_MS))
+        if self.others is not None and self.chance.randrange(2):
+            # The guard cannot have heard of it, and its own request may still take effect.
+            self.others.act(wire=False)
         self.guard.kill()
-        self._note(self.exchange.state())
+        state = self.exchange.state()
+        self.note(state)
+        self._bare |= {leg.key for leg in legs_of(state)} - self._best.keys()
         kill = Kill(stage.name, stage.write, self.exchange.now_us)
         self.done.append(kill)
         return kill
 
     def _gap(self) -> None:
         """The dead time: held requests go on or are lost, prices go on, the twin follows."""
-        self._join()
+        if self.twin is not None:
+            self.twin.join()
         self.exchange.forget_holds()
-        self.exchange.grant(self.chance.randint(*GAP_MS))
+        gap_ms = self.chance.randint(*GAP_MS)
+        self._others_act(ACTS_DEAD, gap_ms // (ACTS_DEAD + 1))
+        self.exchange.grant(gap_ms)
         state = self.exchange.state()
-        self._note(state)
-        # The twin catches up while the guard starts and is caught again.
-        self._following = self._pool.submit(self._bring_twin, state, self.exchange.now_us)
+        self.note(state)
+        if self.twin is not None:
+            # It catches up while the guard starts and is caught again.
+            self.twin.follow_later(state, self.exchange.now_us)
+
+    def _others_act(self, most: int, pause_ms: int) -> None:
+        """Some acts of people and the second bot, with time between them."""
+        if self.others is None:
+            return
+        for _ in range(self.chance.randrange(most + 1)):
+            self.others.act(wire=True)
+            self.exchange.grant(self.chance.randrange(pause_ms + 1))
+        self.note(self.exchange.state())
 
     def _start(self) -> None:
         self.guard.start()
@@ -180,10 +189,10 @@ class Drill:
 
     def _catch_request(self, stage: Stage) -> Stage:
         """Run until a request of this stage is held; another stage where none comes."""
-        for wanted, patience in ((stage, ARRIVAL_SECONDS), (PLACE_EFFECT, ARRIVAL_SECONDS)):
+        for wanted in (stage, self._stages.fallback):
             self._arm(wanted)
             self.exchange.let_run()
-            arrived = self.exchange.arrival(patience)
+            arrived = self.exchange.arrival(ARRIVAL_SECONDS)
             self.exchange.brake()
             if arrived is not None:
                 return wanted
@@ -214,17 +223,20 @@ class Drill:
 
     def _catch_fill(self) -> None:
         """Close a leg by hand, open it anew, and leave the guard but a moment."""
-        account, symbol, side = self.chance.choice(LEGS)
+        leg = self.chance.choice(self.scenario.legs)
         self._follow()
-        for exchange in (self.exchange, self.twin_exchange):
-            if any(leg.account == account for leg in legs_of(exchange.state())):
-                exchange.ask("POST", "/control/close", {"account": account, "symbol": symbol})
+        if self._is_open(leg):
+            self.exchange.close(leg)
+        if self.twin is not None:
+            self.twin.close(leg)
         self.exchange.grant(CLOSE_PAUSE_MS)
         self._follow()
-        if not any(leg.account == account for leg in legs_of(self.exchange.state())):
-            wish = {"account": account, "symbol": symbol, "side": side}
-            self.exchange.ask("POST", "/control/positions", wish)
+        if not self._is_open(leg):
+            self.exchange.open(leg)
         self.exchange.grant(self.chance.randrange(FILL_MS))
+
+    def _is_open(self, leg: LegName) -> bool:
+        return any(one.leg == leg for one in legs_of(self.exchange.state()))
 
     # --- settling and comparing -------------------------------------------------------------------
     def _revive(self) -> None:
@@ -232,7 +244,8 @@ class Drill:
         self._start()
         self.exchange.grant(SETTLE_MS)
         self.guard.check()
-        self.twin.check()
+        if self.twin is not None:
+            self.twin.check()
         for left in reversed(range(SETTLE_TRIES)):
             self._align()
             state = self.exchange.state()
@@ -244,131 +257,78 @@ class Drill:
                 for kind, line in findings:
                     self.verdict.fail(kind, f"kill {len(self.done)}: {line}")
             self.exchange.grant(SETTLE_MS)
-        self._note(self.exchange.state())
+        self.note(self.exchange.state())
 
     def _align(self) -> None:
         now_ms = self.exchange.now_us // US_PER_MS
         self.exchange.grant((ALIGN_MS - now_ms) % SECOND_MS)
 
-    def _findings(self, state: dict[str, Any]) -> Iterator[tuple[Any, str]]:
-        """What is not in order at this moment."""
-        mine, other = self.guard.legs(), self.twin.legs()
-        if mine is None or other is None:
-            yield "stuck", "a guard does not answer"
-            return
-        status = {leg.account: row for leg, row in mine.items()}
-        twins = {leg.account: row for leg, row in other.items()}
-        twin_state = self.twin_exchange.state()
-        twin_legs = {leg.account: leg for leg in legs_of(twin_state)}
-        for leg in legs_of(state):
-            yield from self._stop_findings(leg, status.get(leg.account))
-            row = status.get(leg.account)
-            if row is not None:
-                twin_leg, twin_row = twin_legs.get(leg.account), twins.get(leg.account)
-                yield from self._twin_findings(leg, row, twin_leg, twin_row, twin_state)
+    def _follow(self) -> None:
+        """Bring the twin's exchange to the same time, and wait for it."""
+        if self.twin is not None:
+            self.twin.follow(self.exchange.state(), self.exchange.now_us)
 
-    def _stop_findings(self, leg: LegTruth, row: LegStatus | None) -> Iterator[tuple[Any, str]]:
-        if row is None:
-            yield "stuck", f"{leg.name}: the guard does not know of the position"
+    def _findings(self, state: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
+        """What is not in order at this moment."""
+        rows = self.guard.by_name()
+        if rows is None:
+            yield "stuck", "the guard does not answer"
             return
+        known: list[tuple[LegTruth, LegStatus]] = []
+        for leg in legs_of(state):
+            row = rows.get(leg.leg)
+            if row is None:
+                yield "stuck", f"{leg.name}: the guard does not know of the position"
+                continue
+            known.append((leg, row))
+            yield from self._stop_findings(leg, row)
+            yield from self._peak_findings(leg, row)
+        if self.twin is not None:
+            yield from self.twin.findings(known, self.done, self._bare)
+
+    def _stop_findings(self, leg: LegTruth, row: LegStatus) -> Iterator[tuple[Kind, str]]:
         if row.phase is Phase.TRIGGERED or leg.firing:
             yield "stuck", f"{leg.name}: still closing"
             return
         if len(leg.working) > 1:
-            yield "duplicated", f"{leg.name}: working stops at {leg.working}"
-        if not leg.covered:
+            prices = [stop.price for stop in leg.working]
+            yield "duplicated", f"{leg.name}: working stops at {prices}"
+        level = leg.level(leg.working if self.others is None else leg.counting)
+        if level is None and self.scenario.second_stop == "refuse" and leg.is_slot_taken:
+            # The exchange takes no second sized stop, and the first one is not ours to remove.
+            self.slots_taken += 1
+            return
+        if level is None:
             yield "lost", f"{leg.name}: no working stop rests"
             return
         best = self._best.get(leg.key)
-        if best is not None and leg.looser_than(best):
-            yield "loosened", f"{leg.name}: {leg.tightest} rests, {best.tightest} had rested"
+        if best is not None and leg.is_looser(level, best):
+            yield "loosened", f"{leg.name}: {level} rests, {best} had rested"
 
-    def _twin_findings(
-        self,
-        leg: LegTruth,
-        row: LegStatus,
-        twin_leg: LegTruth | None,
-        twin_row: LegStatus | None,
-        twin_state: dict[str, Any],
-    ) -> Iterator[tuple[Any, str]]:
-        paired = self._pairs.get(leg.key)
-        if paired is None:
-            yield "peaks", f"{leg.name}: the twin has never had this position"
-            return
-        if twin_leg is None or twin_leg.opened_us != paired:
-            closed_us = _closed_us(twin_state, leg.account, paired)
-            if any(
-                from_us - REACTION_MS * US_PER_MS <= closed_us <= to_us + SETTLE_MS * US_PER_MS
-                for from_us, to_us in self.dead_times()
-            ):
-                self.compared["the twin closed while the guard was dead"] += 1
-            else:
-                yield "peaks", f"{leg.name}: the twin closed at {closed_us}, this one did not"
-            return
-        if twin_row is None:
-            yield "stuck", f"{leg.name}: the twin does not know of the position"
-            return
-        if row.epoch > leg.opened_us // US_PER_MS + REACTION_MS:
-            self.compared["adopted after the dead time"] += 1
-            return
-        for name in ("phase", "peak", "exact_stop"):
-            here, there = getattr(row, name), getattr(twin_row, name)
-            if here != there:
-                yield "peaks", f"{leg.name}: {name} {here}, the twin's {there} (epoch {row.epoch})"
-                return
-        self.compared[f"equal in {row.phase.value}"] += 1
+    def _peak_findings(self, leg: LegTruth, row: LegStatus) -> Iterator[tuple[Kind, str]]:
+        """Whether the same position has kept its epoch and what it had reached."""
+        epoch, peak = self._peaks.get(leg.key, (row.epoch, None))
+        if row.epoch != epoch:
+            yield "peaks", f"{leg.name}: epoch {row.epoch} of the position that had {epoch}"
+        elif peak is not None and (row.peak is None or leg.is_looser(row.peak, peak)):
+            yield "peaks", f"{leg.name}: peak {row.peak}, it had been {peak}"
+        else:
+            self._peaks[leg.key] = (epoch, row.peak)
 
-    # --- keeping count -----------------------------------------------------------------------------
-    def _note(self, state: dict[str, Any]) -> None:
-        """Remember the tightest working stop that was ever seen of each position."""
-        best_stops(self._best, state)
+    def note(self, state: dict[str, Any]) -> None:
+        """Remember the tightest working stop of each position, and when the exchange counted."""
+        best_levels(self._best, state)
+        for row in state["legs"]:
+            self._count(row, "loosened", row["loosened"])
+            self._count(row, "duplicated", row["duplicates"])
+        self._noted_us = state["now_us"]
 
-    def _follow(self) -> None:
-        """Bring the twin's exchange to the same time, and wait for it."""
-        self._join()
-        state = self.exchange.state()
-        self._bring_twin(state, self.exchange.now_us)
-
-    def _join(self) -> None:
-        """Wait until the twin has caught up with what it was told last."""
-        if self._following is not None:
-            self._following.result()
-            self._following = None
-
-    def _bring_twin(self, state: dict[str, Any], now_us: int) -> None:
-        """Let the twin's exchange run to this time, with the same positions opened on it."""
-        for opened_us, account in _openings(state):
-            if (account, opened_us) not in self._opened_seen:
-                self._opened_seen.add((account, opened_us))
-                self.twin_exchange.run_to(opened_us // US_PER_MS)
-                self._open_twin(account, opened_us)
-        self.twin_exchange.run_to(now_us // US_PER_MS)
-
-    def _open_twin(self, account: str, opened_us: int) -> None:
-        symbol, side = next((symbol, side) for name, symbol, side in LEGS if name == account)
-        wish = {"account": account, "symbol": symbol}
-        still = [leg for leg in legs_of(self.twin_exchange.state()) if leg.account == account]
-        if still:
-            self.verdict.fail("peaks", f"{account} opened at {opened_us}: the twin is still open")
-            self.twin_exchange.ask("POST", "/control/close", wish)
-        self.twin_exchange.ask("POST", "/control/positions", wish | {"side": side})
-        for leg in legs_of(self.twin_exchange.state()):
-            if leg.account == account:
-                self._pairs[account, opened_us] = leg.opened_us
-
-
-def _openings(state: dict[str, Any]) -> list[tuple[int, str]]:
-    """Time and account of every position that was ever opened, oldest first."""
-    return sorted(
-        (row["opened_us"], name)
-        for name, account in state["accounts"].items()
-        for row in (*account["positions"], *account["epochs"])
-    )
-
-
-def _closed_us(state: dict[str, Any], account: str, opened_us: int) -> int:
-    for row in state["accounts"][account]["epochs"]:
-        if row["opened_us"] == opened_us:
-            closed: int = row["closed_us"]
-            return closed
-    return FOREVER_US
+    def _count(self, row: dict[str, Any], kind: Kind, count: int) -> None:
+        """Remember when the exchange itself has counted something, to be judged at the end."""
+        leg = row["account"], row["symbol"], row["position_side"]
+        more = count - self._counted.get((*leg, kind), 0)
+        if more:
+            self._counted[*leg, kind] = count
+            here = f"kill {len(self.done)}"
+            now_us = self.exchange.now_us
+            self.counts.append(Counted(*leg, kind, more, self._noted_us, now_us, here))

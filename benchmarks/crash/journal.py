@@ -1,7 +1,6 @@
-"""What the killed guard has written down, held against itself and against the exchange.
+"""What the killed guard has written down, held against itself.
 
-Everything is told once per epoch and kind, nothing is missing, and every order of ours on the
-exchange has an intent.
+Everything is told once per epoch and kind, and nothing is missing.
 """
 
 from __future__ import annotations
@@ -14,12 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from benchmarks.crash.exchange import History
-from benchmarks.crash.truth import OWN_PREFIX
-from trailstop.daemon.ids import epoch_tag
 from trailstop.domain.position import Leg, Phase
 from trailstop.domain.price import Side
-from trailstop.paper.model import Conditional
 from trailstop.storage.read import PRICES
 from trailstop.storage.records import (
     Adopted,
@@ -49,6 +44,16 @@ class Told:
     """Code, text and time."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """One write that was put down before it was sent."""
+
+    epoch: Epoch
+    action: str
+    price: Decimal | None
+    at_ms: int
+
+
 @dataclass
 class Journal:
     """The durable state of one database."""
@@ -57,8 +62,8 @@ class Journal:
     sequences: list[int]
     kinds: Counter[str]
     counters: dict[str, int]
-    intents: dict[str, tuple[str, Decimal | None, str]]
-    """Action, price and state by client id."""
+    intents: dict[str, Written]
+    """By client id."""
     stop_moves: Counter[str]
     """Rows of the table of moves by client id."""
     installation: str
@@ -82,9 +87,12 @@ def read_journal(file: Path) -> Journal:
             kinds=kinds,
             counters=dict(base.execute("select name, value from counters")),
             intents={
-                name: (action, None if price is None else Decimal(price), state)
-                for name, action, price, state in base.execute(
-                    "select client_id, action, price, state from intents"
+                name: Written(
+                    (Leg(*leg), epoch), action, None if price is None else Decimal(price), at_ms
+                )
+                for name, *leg, epoch, action, price, at_ms in base.execute(
+                    "select client_id, account, exchange, symbol, position_side, epoch, action,"
+                    " price, at from intents"
                 )
             },
             stop_moves=Counter(
@@ -154,7 +162,8 @@ def _epoch_findings(told: Told) -> Iterator[str]:
 
 
 def _move_findings(side: Side, moves: list[Moved]) -> Iterator[str]:
-    if len({move.client_id for move in moves}) != len(moves):
+    named = [move.client_id for move in moves if move.client_id]
+    if len(set(named)) != len(named):
         yield "one order is told as two moves"
     before: Decimal | None = None
     for move in moves:
@@ -163,56 +172,3 @@ def _move_findings(side: Side, moves: list[Moved]) -> Iterator[str]:
         if before is not None and not side.better(move.to_price, before):
             yield f"a move from {before} to {move.to_price}"
         before = move.to_price
-
-
-def order_findings(journal: Journal, history: History) -> Iterator[str]:
-    """Orders of ours without an intent, moves without an order, orders that no fact tells."""
-    prefix = f"{OWN_PREFIX}{journal.installation}-"
-    tags = {
-        epoch_tag(journal.installation, leg, epoch): told
-        for (leg, epoch), told in journal.epochs.items()
-    }
-    names: Counter[str] = Counter()
-    for conditionals in history.conditionals.values():
-        for order in conditionals:
-            if not order.client_id.startswith(prefix):
-                continue
-            names[order.client_id] += 1
-            intent = journal.intents.get(order.client_id)
-            if intent is None or intent[0] != "place":
-                yield f"stop {order.client_id} has no intent"
-            elif intent[1] != order.trigger_price:
-                yield f"stop {order.client_id} rests at {order.trigger_price}, not {intent[1]}"
-            elif order.quantity is not None:
-                yield from _untold(order, tags)
-    for orders in history.orders.values():
-        for plain in orders:
-            if plain.source == "plain" and plain.client_id.startswith(prefix):
-                names[plain.client_id] += 1
-                intent = journal.intents.get(plain.client_id)
-                if intent is None or intent[0] != "close":
-                    yield f"order {plain.client_id} has no intent"
-    for name, count in names.items():
-        if count > 1:
-            yield f"client id {name} was used {count} times"
-    for told in tags.values():
-        for move in told.moves:
-            if move.client_id not in names:
-                yield f"move {move.client_id} tells of an order that never was"
-
-
-def _untold(order: Conditional, tags: dict[str, Told]) -> Iterator[str]:
-    """A working stop that rested without a fact that says so."""
-    told = next((row for tag, row in tags.items() if order.client_id.startswith(tag)), None)
-    if told is None:
-        yield f"stop {order.client_id} belongs to no epoch"
-        return
-    if any(move.client_id == order.client_id for move in told.moves):
-        return
-    if any(move.to_price == order.trigger_price for move in told.moves):
-        # Put back, or put right in size alone: no move.
-        return
-    if told.ended and Phase.TRIGGERED in told.phases:
-        # The position was closing, or closed, when the answer came.
-        return
-    yield f"stop {order.client_id} at {order.trigger_price} is not told"

@@ -20,10 +20,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from benchmarks.crash.exchange import History
+from benchmarks.crash.history import History
+from benchmarks.crash.scenario import LegName, Scenario, SideName
 from trailstop.daemon.client import DaemonClient
 from trailstop.daemon.status import LegStatus
 from trailstop.domain.position import Leg
+from trailstop.domain.price import Side
 from trailstop.errors import NotRunning
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,13 +34,18 @@ POLL_SECONDS = 0.005
 LINK_SECONDS = 30.0
 STOP_SECONDS = 10.0
 OK = 200
+BAD_REQUEST = 400
 US_PER_MS = 1_000
 BRAKE_PATH = "/fapi/v1/ping"
-"""A request that no guard makes: while it is held, time passes only by grants."""
+"""A request that no guard makes, of Binance's dialect, which is always served: while it is held, time passes only by grants."""
 
 
 class DrillError(Exception):
     """The drill itself cannot go on; the message says what did not answer."""
+
+
+class Declined(DrillError):
+    """The exchange would not do what somebody asked for; nothing has changed."""
 
 
 def _start(
@@ -59,15 +66,13 @@ def _start(
 class ExchangeProcess:
     """A paper exchange whose virtual time stands still but for what is granted."""
 
-    def __init__(
-        self, folder: Path, name: str, seed: int, second_stop: str, *, trader: bool
-    ) -> None:
+    def __init__(self, folder: Path, name: str, scenario: Scenario, *, trader: bool) -> None:
+        self.scenario = scenario
         self._errors = (folder / f"{name}.err").open("wb")
         self._history = folder / f"{name}.json"
         self._process = _start(
             "benchmarks.crash.exchange",
-            str(seed),
-            second_stop,
+            msgspec.json.encode(scenario).decode(),
             "trader" if trader else "quiet",
             str(self._history),
             errors=self._errors,
@@ -78,6 +83,7 @@ class ExchangeProcess:
             raise DrillError(f"the exchange did not start; see {folder / name}.err")
         ready = json.loads(line)
         self.rest, self.ws, self.link = ready["rest"], ready["ws"], ready["link"]
+        self._brake_rest: str = ready["brake"]
         self.accounts: dict[str, dict[str, str]] = ready["accounts"]
         control = urlsplit(ready["control"])
         self._line = http.client.HTTPConnection(
@@ -90,7 +96,7 @@ class ExchangeProcess:
 
     # --- control ---------------------------------------------------------------------------
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """One request to the control interface. Raises: DrillError."""
+        """One request to the control interface. Raises: Declined, DrillError."""
         content = None if body is None else msgspec.json.encode(body)
         try:
             self._line.request(method, path, content)
@@ -99,10 +105,25 @@ class ExchangeProcess:
         except (OSError, http.client.HTTPException) as error:
             self._line.close()
             raise DrillError(f"{method} {path}: {error!r}") from error
+        if answer.status == BAD_REQUEST:
+            raise Declined(f"{method} {path}: {text.decode()}")
         if answer.status != OK:
             raise DrillError(f"{method} {path}: {text.decode()}")
         plain: dict[str, Any] = msgspec.json.decode(text)
         return plain
+
+    def open(self, leg: LegName, quantity: str | None = None) -> None:
+        """Open a position, or add to it, as the user. Raises: Declined."""
+        wish = {"account": leg.account, "symbol": leg.symbol, "side": leg.side}
+        if quantity is not None:
+            wish["quantity"] = quantity
+        self.ask("POST", "/control/positions", wish)
+
+    def close(self, leg: LegName) -> None:
+        """Close a position as the user. Raises: Declined."""
+        side = self.scenario.position_side(leg.side)
+        wish = {"account": leg.account, "symbol": leg.symbol, "position_side": side}
+        self.ask("POST", "/control/close", wish)
 
     def state(self) -> dict[str, Any]:
         """The true state at this moment."""
@@ -160,7 +181,7 @@ class ExchangeProcess:
         if self._brake is not None:
             return
         self.hold(path=BRAKE_PATH)
-        parts = urlsplit(self.rest)
+        parts = urlsplit(self._brake_rest)
         line = socket.create_connection((parts.hostname or "", parts.port or 0))
         line.sendall(f"GET {BRAKE_PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         while True:
@@ -214,6 +235,7 @@ class GuardProcess:
             self._environ[f"TRAILSTOP_PAPER_KEY_{account.upper()}"] = keys["key"]
             self._environ[f"TRAILSTOP_PAPER_SECRET_{account.upper()}"] = keys["secret"]
             self._settings += [
+                f"accounts.{account}.venue={exchange.scenario.venue}",
                 f"accounts.{account}.rest_url={exchange.rest}",
                 f"accounts.{account}.ws_url={exchange.ws}",
             ]
@@ -268,6 +290,15 @@ class GuardProcess:
             return None
         return {row.leg: row for row in status.legs}
 
+    def by_name(self) -> dict[LegName, LegStatus] | None:
+        """The same by what the exchange calls the position."""
+        legs = self.legs()
+        if legs is None:
+            return None
+        return {
+            LegName(leg.account, leg.symbol, side_name(row.side)): row for leg, row in legs.items()
+        }
+
     def stop(self) -> None:
         """End everything, in order where it still runs."""
         if self._process is not None and self._process.poll() is None:
@@ -279,6 +310,11 @@ class GuardProcess:
         self._ready.kill()
         self._ready.wait()
         self._log.close()
+
+
+def side_name(side: Side) -> SideName:
+    """A side as the exchange's true state spells it."""
+    return "long" if side is Side.LONG else "short"
 
 
 def database_copy(folder: Path) -> Path:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal[
-    "lost", "duplicated", "loosened", "unprotected", "peaks", "events", "intents", "stuck"
+    "lost",
+    "duplicated",
+    "loosened",
+    "unprotected",
+    "peaks",
+    "events",
+    "intents",
+    "stuck",
+    "foreign_touched",
 ]
-KINDS: tuple[Kind, ...] = (
-    "lost", "duplicated", "loosened", "unprotected", "peaks", "events", "intents", "stuck",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass

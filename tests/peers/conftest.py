@@ -34,9 +34,10 @@ def peers_python() -> str:
 def exchange(
     request: pytest.FixtureRequest, peers_python: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PaperExchange]:
-    """One for each module, which may name its LATENCY_MS."""
+    """One for each module, which may name its LATENCY_MS and its ACCOUNTS."""
     latency_ms = getattr(request.module, "LATENCY_MS", QUICK_LATENCY_MS)
-    with running_exchange(tmp_path_factory.mktemp("exchange"), latency_ms) as running:
+    accounts = getattr(request.module, "ACCOUNTS", ())
+    with running_exchange(tmp_path_factory.mktemp("exchange"), latency_ms, accounts) as running:
         yield running
 
 

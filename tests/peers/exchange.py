@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,11 +73,13 @@ class PaperExchange:
 
 
 @contextmanager
-def running_exchange(folder: Path, latency_ms: int) -> Iterator[PaperExchange]:
+def running_exchange(
+    folder: Path, latency_ms: int, accounts: Sequence[str] = ()
+) -> Iterator[PaperExchange]:
     """Start an exchange whose files are in the folder, and end it with the block."""
     lead_s = START_TAKES_S + AHEAD_S
     for number in range(STARTS):
-        with _started_exchange(folder / str(number), latency_ms, lead_s) as exchange:
+        with _started_exchange(folder / str(number), latency_ms, accounts, lead_s) as exchange:
             ahead_s = exchange.ahead_s()
             if AHEAD_ALLOWED_S[0] <= ahead_s <= AHEAD_ALLOWED_S[1]:
                 yield exchange
@@ -87,12 +89,16 @@ def running_exchange(folder: Path, latency_ms: int) -> Iterator[PaperExchange]:
 
 
 @contextmanager
-def _started_exchange(folder: Path, latency_ms: int, lead_s: float) -> Iterator[PaperExchange]:
+def _started_exchange(
+    folder: Path, latency_ms: int, accounts: Sequence[str], lead_s: float
+) -> Iterator[PaperExchange]:
     folder.mkdir()
     begins_ms = int((time.time() + lead_s) * MS_PER_SECOND)
     files = [_write_prices(folder, symbol, begins_ms) for symbol in PRICES]
     data = [part for file in files for part in ("--data", str(file))]
-    arguments = ["paper", "--binance-port", "0", "--control-port", "0", "--speed", "1", *data]
+    ports = ["--binance-port", "0", "--bybit-port", "0", "--control-port", "0"]
+    arguments = ["paper", *ports, "--speed", "1", *data]
+    arguments += [part for name in accounts for part in ("--account", name)]
     arguments += ["--set", f"paper.latency_ms={latency_ms}"]
     with running_trailstop(arguments, folder / "paper") as running:
         yield PaperExchange(json.loads(wait_for(running.first_line, START_S)))

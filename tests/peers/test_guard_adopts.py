@@ -1,4 +1,4 @@
-"""The guard beside an outside client, in real time: what ccxt opens has a stop at once."""
+"""The guard beside outside clients, in real time: what they open has a stop at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.peers.exchange import PaperExchange, Running, running_trailstop, wait
 
 pytestmark = pytest.mark.peers
 
-ACCOUNT = "long"
+ACCOUNT, BYBIT_ACCOUNT = "long", "short"
 LATENCY_MS = 50
 """The product's own default: within it the stop has to rest in time."""
 FIRST_STOP_MS = 2_000
@@ -23,23 +23,26 @@ SWEEP_S = 10.0
 @pytest.fixture(scope="module")
 def guard(exchange: PaperExchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("guard")
-    access = exchange.accounts[ACCOUNT]
     wishes = {
         "trailstop.data_dir": folder,
         f"accounts.{ACCOUNT}.rest_url": exchange.rest,
         f"accounts.{ACCOUNT}.ws_url": exchange.ws,
+        f"accounts.{BYBIT_ACCOUNT}.venue": "bybit",
+        f"accounts.{BYBIT_ACCOUNT}.rest_url": exchange.ready["bybit_rest"],
+        f"accounts.{BYBIT_ACCOUNT}.ws_url": exchange.ready["bybit_ws"],
     }
     arguments = [part for wish in wishes.items() for part in ("--set", "=".join(map(str, wish)))]
-    keys = {
-        f"TRAILSTOP_PAPER_KEY_{ACCOUNT.upper()}": access["key"],
-        f"TRAILSTOP_PAPER_SECRET_{ACCOUNT.upper()}": access["secret"],
-    }
+    keys = {}
+    for account in (ACCOUNT, BYBIT_ACCOUNT):
+        access = exchange.accounts[account]
+        keys[f"TRAILSTOP_PAPER_KEY_{account.upper()}"] = access["key"]
+        keys[f"TRAILSTOP_PAPER_SECRET_{account.upper()}"] = access["secret"]
     with running_trailstop(["run", "--quiet", *arguments], folder / "run", keys) as running:
 
         def is_listening() -> bool:
             running.check()
             connections: dict[str, int] = exchange.control("/control/state")["connections"]
-            return connections["private"] > 0
+            return connections["private"] >= len((ACCOUNT, BYBIT_ACCOUNT))
 
         wait_for(is_listening, CONNECT_S)
         yield running
@@ -51,13 +54,15 @@ def understood(guard: Running, run_client: Client) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def leg(understood: dict[str, Any], exchange: PaperExchange) -> dict[str, Any]:
-    """The exchange's own clocks of the leg that ccxt opened and closed."""
+def told_pybit(guard: Running, run_client: Client) -> dict[str, Any]:
+    return run_client("pybit_guarded.py", BYBIT_ACCOUNT)
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, BYBIT_ACCOUNT])
+@pytest.mark.usefixtures("understood", "told_pybit")
+def test_a_stop_rests_within_two_seconds_of_the_fill(account, exchange):
     legs = exchange.control("/control/state")["legs"]
-    return next(row for row in legs if (row["account"], row["symbol"]) == (ACCOUNT, "BTCUSDT"))
-
-
-def test_a_stop_rests_within_two_seconds_of_the_fill(leg):
+    leg = next(row for row in legs if (row["account"], row["symbol"]) == (account, "BTCUSDT"))
     assert leg["first_stop_ms"] is not None
     assert leg["first_stop_ms"] < FIRST_STOP_MS
     assert leg["unprotected_ms"] == 0
@@ -76,3 +81,17 @@ def test_no_stop_of_the_guard_is_left_when_ccxt_has_closed(understood, exchange)
     wait_for(lambda: not exchange.state(ACCOUNT)["open_conditionals"], SWEEP_S)
     assert understood["swept"]
     assert exchange.state(ACCOUNT)["positions"] == []
+
+
+def test_pybit_sees_the_guards_stop_on_its_position(told_pybit):
+    (stop,) = told_pybit["stops"]
+    position = told_pybit["position"]
+    assert (stop["stopOrderType"], stop["side"]) == ("StopLoss", "Buy")
+    assert float(stop["triggerPrice"]) == float(position["stopLoss"])
+    assert float(position["stopLoss"]) > float(position["avgPrice"])
+    assert stop["qty"] == position["size"]
+
+
+def test_the_stop_on_the_position_ends_with_it(told_pybit, exchange):
+    assert told_pybit["swept"]
+    assert exchange.state(BYBIT_ACCOUNT)["open_conditionals"] == []
