@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,11 @@ import typer
 from tests.docs.pages import PAGES, README, ROOT, blocks, commands, mentioned, read, table
 from trailstop import cli
 from trailstop.commands import status
+from trailstop.config.config import load_config
+from trailstop.config.keys import own_key_name, own_secret_name
 from trailstop.demo.result import DemoResult
+from trailstop.domain.position import Cause
+from trailstop.paper.control_acts import ACTS
 
 BENCH, TEST, CHECK = "bench", "test", "check"
 BOOTSTRAP = (BENCH, TEST, CHECK, "fmt")
@@ -110,4 +115,27 @@ def test_each_figure_is_one_that_the_demo_prints():
     names = {cell.strip("`") for cell, _ in table(README, "figure")}
     assert names <= {field.name for field in msgspec.structs.fields(DemoResult)}
     clocks = {"unprotected_ms", "loosened_ms", "first_stop_ms", "size_lag_ms"}
-    assert names == clocks | {"loosened", "duplicates"}
+    assert names == clocks | {"loosened", "duplicates", "orphans"}
+
+
+def test_each_cause_of_an_end_is_told():
+    named = [name for cell, _ in table(README, "cause") for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(cause.value for cause in Cause)
+
+
+@pytest.mark.parametrize("text", blocks(README, "toml"))
+def test_settings_that_are_shown_are_accepted(text, tmp_path):
+    file = tmp_path / "trailstop.toml"
+    file.write_text(text, encoding="utf-8")
+    names = re.findall(r"^\[accounts\.(\w+)\]", text, re.MULTILINE)
+    keys = [name(account) for account in names for name in (own_key_name, own_secret_name)]
+    config = load_config(file, environ={name: f"{name}-1" for name in keys})
+    assert [account.name for account in config.accounts] == names
+
+
+def test_what_a_person_is_shown_to_do_is_understood_by_the_paper_exchange():
+    shown = re.findall(r"-d '(.+?)' http://127.0.0.1:\d+/control/(\S+)", read(README))
+    assert shown
+    for body, act in shown:
+        kind, _ = ACTS[act]
+        assert msgspec.json.decode(body, type=kind)
