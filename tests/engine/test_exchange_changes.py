@@ -138,3 +138,16 @@ def test_a_first_stop_that_does_not_rest_yet_goes_to_the_new_grid() -> None:
         """,
         SETTINGS,
     )
+
+
+def test_size_is_put_right_on_the_new_grid() -> None:
+    check(
+        """
+        open long 100.33 size 2
+        price 100.33             place 98.33
+        0.1s ack
+        0.2s grid 0.1            live 98.33
+        0.3s position size 3     move 98.4 covers 3
+        """,
+        SETTINGS,
+    )

@@ -205,6 +205,24 @@ def test_a_short_is_the_mirror() -> None:
     assert plan({LEG: target}, read(late, backstop, position=SHORT)) == (move(102, 103),)
 
 
+@pytest.mark.parametrize(
+    ("foreign", "goes"),
+    [
+        (stop(97, 7, Role.FOREIGN), True),
+        (stop(97, 7, Role.FOREIGN, D(1)), False),
+        (stop(97, 7, Role.FOREIGN, None), False),
+    ],
+    ids=["the whole position", "a part of it", "a backstop of theirs"],
+)
+def test_what_an_earlier_position_left_goes_where_a_foreign_stop_serves_as_the_initial_one(
+    foreign: RestingStop, goes: bool
+) -> None:
+    target = replace(TARGET, working=None, backstop=None, kind=StopKind.FOREIGN)
+    old = stop(90, 4, tag=OLD_TAG)
+    expected = (cancel(old, "left over from an earlier position"),) if goes else ()
+    assert plan({LEG: target}, read(old, foreign)) == expected
+
+
 # --- a working stop in parts -----------------------------------------------------------------
 PARTS = (stop(98, 1, quantity=D("1.5")), stop(98, 2, quantity=D("0.5")))
 
@@ -218,7 +236,9 @@ PARTS = (stop(98, 1, quantity=D("1.5")), stop(98, 2, quantity=D("0.5")))
             (*PARTS, stop(97, 3)), (cancel(stop(97, 3), "surplus"),), id="an older stop goes"
         ),
         pytest.param(
-            (*PARTS, stop(98, 3)), (cancel(stop(98, 3), "surplus"),), id="a third part goes"
+            (*PARTS, stop(98, 3)),
+            (cancel(PARTS[1], "surplus"), cancel(PARTS[0], "surplus")),
+            id="one that holds it all is enough",
         ),
         pytest.param(
             (PARTS[0], stop(97, 3)), (move(98, 98),), id="half moved: the rest of it follows"

@@ -40,8 +40,10 @@ def pace(trail: Trail, at_ms: int) -> Step:
         return _send(trail, exact, trail.exact_kind, at_ms)
     own = trail.own_stop
     if own is not None and trail.own_quantity != trail.position.quantity:
-        # Size is put right at once and at the same price; a better price is paced after it.
-        return _send(trail, own, trail.own_kind, at_ms)
+        # Size is put right at once and at the same price; a better price is paced after it. The
+        # grid may have changed since that price was set.
+        held = trail.instrument.snap_stop(own, side, trail.policy.rounding)
+        return _send(trail, held, trail.own_kind, at_ms)
     if not side.better(exact, live):
         return _hold(trail, _standing(trail))
     if trail.paused and trail.exact_kind is not StopKind.USER:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from trailstop.domain.position import Leg, Position, Role
+from trailstop.domain.position import Leg, Position, Role, StopKind
 from trailstop.engine.commands import (
     AdoptPosition,
     Alarm,
@@ -119,13 +119,17 @@ def _cancel(stop: RestingStop, reason: str) -> CancelStop:
 
 
 def _of_role(target: Target, stops: list[RestingStop], role: Role) -> list[RestingStop]:
-    """Stops of this epoch in one role, tightest first."""
+    """Stops of this epoch in one role, tightest first, of one price the largest first."""
     chosen = [
         stop
         for stop in stops
         if stop.role is role and stop.side is target.side and stop.client_id.startswith(target.tag)
     ]
-    return sorted(chosen, key=lambda stop: stop.price * target.side.sign, reverse=True)
+    return sorted(
+        chosen,
+        key=lambda stop: (stop.price * target.side.sign, stop.quantity or Decimal(0)),
+        reverse=True,
+    )
 
 
 def _working(target: Target, position: Position, stops: list[RestingStop]) -> Iterable[Command]:
@@ -202,8 +206,19 @@ def _is_too_far(target: Target, backstop: RestingStop) -> bool:
 
 
 def _leftovers(target: Target, stops: list[RestingStop]) -> Iterable[Command]:
-    """Stops of ours from an earlier epoch go once this epoch's own working stop rests."""
-    if not _is_covered(target, _of_role(target, stops, Role.WORKING)):
+    """Stops of ours from an earlier epoch go once this epoch's own working stop rests.
+
+    A foreign stop that serves as the initial one, for the whole position, is as good.
+    """
+    theirs = any(
+        stop.role is Role.FOREIGN
+        and stop.side is target.side
+        and stop.quantity is not None
+        and stop.quantity >= target.quantity
+        for stop in stops
+    )
+    served = target.kind is StopKind.FOREIGN and theirs
+    if not served and not _is_covered(target, _of_role(target, stops, Role.WORKING)):
         return
     for stop in stops:
         old = stop.role is not Role.FOREIGN and not stop.client_id.startswith(target.tag)
