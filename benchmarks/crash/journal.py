@@ -23,6 +23,7 @@ from trailstop.storage.records import (
     Moved,
     PhaseChanged,
     Record,
+    Settled,
     decode,
     epoch_of,
     leg_of,
@@ -42,6 +43,8 @@ class Told:
     ended: list[Ended] = field(default_factory=list)
     alarms: list[tuple[str, str, int]] = field(default_factory=list)
     """Code, text and time."""
+    removed: set[str] = field(default_factory=set)
+    """Client ids of stops that a look-up found removed: it was never known that they rested."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def _tell(epochs: dict[Epoch, Told], record: Record) -> None:
             told.moves.append(record)
         case Ended():
             told.ended.append(record)
+        case Settled(name, state="gone"):
+            told.removed.add(name)
         case Alarmed():
             told.alarms.append((record.code, record.text, record.at_ms))
         case _:

@@ -145,6 +145,9 @@ def _untold(order: Conditional, tags: dict[str, Told]) -> Iterator[Finding]:
         return
     if any(move.client_id == order.client_id for move in told.moves):
         return
+    if order.client_id in told.removed:
+        # A person cancelled it while no guard ran and its answer had not been heard.
+        return
     if any(move.to_price == order.trigger_price for move in told.moves):
         # Put back, or put right in size alone: no move.
         return

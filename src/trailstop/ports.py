@@ -271,7 +271,30 @@ class StopForm(enum.Enum):
     """The position's one stop, moved in place and shared with everybody on the account."""
 
 
-class Venue(Protocol):
+class Past(Protocol):
+    """Lists of what was on an exchange; each is whole or fails."""
+
+    async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
+        """Own fills on the leg's symbol since then, oldest first. Raises: ReadFailed."""
+        ...
+
+    async def trades(self, symbol: str, since_ms: int, until_ms: int) -> Sequence[Trade]:
+        """Public trades of a span, oldest first, all pages. Raises: ReadFailed."""
+        ...
+
+    async def bars(
+        self,
+        symbol: str,
+        minutes: int,
+        since_ms: int,
+        until_ms: int,
+        source: Literal["last", "mark"],
+    ) -> Sequence[Bar]:
+        """Candles that open in a span, oldest first, all pages. Raises: ReadFailed."""
+        ...
+
+
+class Venue(Past, Protocol):
     """One account on one exchange."""
 
     @property
@@ -328,27 +351,8 @@ class Venue(Protocol):
         """Taker rate in and out. Raises: ReadFailed."""
         ...
 
-    async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
-        """Own fills on the leg's symbol since then, oldest first. Raises: ReadFailed."""
-        ...
-
     async def last_price(self, symbol: str) -> Decimal:
         """Price of the newest trade as of now. Raises: ReadFailed."""
-        ...
-
-    async def trades(self, symbol: str, since_ms: int, until_ms: int) -> Sequence[Trade]:
-        """Public trades of a span, oldest first, all pages. Raises: ReadFailed."""
-        ...
-
-    async def bars(
-        self,
-        symbol: str,
-        minutes: int,
-        since_ms: int,
-        until_ms: int,
-        source: Literal["last", "mark"],
-    ) -> Sequence[Bar]:
-        """Candles that open in a span, oldest first, all pages. Raises: ReadFailed."""
         ...
 
     async def place_stop(self, request: StopRequest) -> Outcome:

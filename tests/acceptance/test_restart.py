@@ -196,3 +196,23 @@ def test_a_position_opened_while_we_were_away_does_not_wait_for_the_look_ups_of_
         assert table.ours(side, table.exchange.other_symbol)
 
     sit(story)
+
+
+@pytest.mark.usefixtures("one_layer")
+def test_where_executions_cannot_be_read_the_time_of_opening_tells_another_position(sit, side):
+    async def story(table):
+        table.open(side)
+        await table.wait(2)
+        entry = table.entry(side)
+        await table.stop()
+        table.close(side)
+        table.open(side)
+        assert table.entry(side) == entry, "the price alone tells nothing"
+        table.fault("unavailable", table.exchange.read_executions)
+        await table.start()
+        await table.wait(60)
+        first, second = await table.epochs(side)
+        assert (first.cause, second.cause) == (Cause.UNKNOWN, None)
+        assert table.status(side).protection == "held"
+
+    sit(story)

@@ -1,4 +1,4 @@
-"""The product's fifteen most dangerous mistakes, as data: each must be noticed by its tests.
+"""The product's most dangerous mistakes, as data: each must be noticed by its tests.
 
 A text must be found exactly once in its file. `tests` are those that notice the mistake; at
 least one of them runs the whole chain from the exchange to the exchange.
@@ -14,6 +14,7 @@ POSITIONS = "tests/acceptance/test_positions.py::"
 REPLACING = "tests/acceptance/test_replacing.py::"
 RESTART = "tests/acceptance/test_restart.py::"
 RULE = "tests/acceptance/test_rule.py::"
+SHARED = "tests/acceptance/test_shared_stop.py::"
 UNKNOWN = "tests/acceptance/test_unknown.py::"
 
 
@@ -187,5 +188,26 @@ MUTANTS = (
         "    due_ms = trail.release_at_ms\n",
         "    due_ms = NEVER_MS\n",
         (f"{RULE}test_a_held_move_goes_out_when_the_interval_ends_without_another_price",),
+    ),
+    Mutant(
+        "a tighter price of somebody else undone",
+        "trailstop/daemon/in_place.py",
+        "(self.floor is not None and not side.better(want.price, self.floor))",
+        "False",
+        (f"{SHARED}test_what_is_added_never_loosens_a_hand_made_floor",),
+    ),
+    Mutant(
+        "a tug of war over the shared stop",
+        "trailstop/guard/plan.py",
+        "    if snapshot.asked_at_ms < target.put_back_from_ms:\n",
+        "    if snapshot is None:\n",
+        (f"{SHARED}test_a_tug_of_war_is_one_correction_a_minute_and_the_stop_stands_in_the_end",),
+    ),
+    Mutant(
+        "a shared stop at any price taken for ours",
+        "trailstop/daemon/ownership.py",
+        "return kind_at(price, guarded) is not StopKind.FOREIGN",
+        "return price is not None",
+        (f"{SHARED}test_a_stop_moved_tighter_by_hand_is_the_floor_and_ours_goes_on_from_there",),
     ),
 )

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-import aiohttp
-import msgspec
 from aiohttp import web
 
-from trailstop.timelink import HostLoop, LoopClock, run_hosted
+from tests.venues import stage
+from trailstop.timelink import HostLoop
 from trailstop.venues.bybit.rest import BybitRest
 from trailstop.venues.bybit.settings import BybitSettings
 from trailstop.venues.bybit.venue import BybitVenue
-from trailstop.venues.offset import ServerClock
 
-T = TypeVar("T")
-START_US = 1_700_000_000_000_000
-HANG, CUT = "hang", "cut"
 SET_STOP = "POST /v5/position/trading-stop"
 CREATE = "POST /v5/order/create"
 POSITIONS = "GET /v5/position/list"
@@ -77,15 +70,14 @@ def refusal(code: int, text: str = "", **headers: str) -> tuple[int, Any, dict[s
     return 200, {"retCode": code, "retMsg": text, "result": {}, "retExtInfo": {}}, headers
 
 
-class Scripted:
-    """Answers requests from lists, the last entry for ever; writes down what it was asked.
+class Scripted(stage.Script):
+    """The content of a success is the `result` in its envelope."""
 
-    A dictionary is the `result` of a success; a tuple is status, body and headers.
-    """
+    time_call = "GET /v5/market/time"
 
     def __init__(self, loop: HostLoop) -> None:
-        self.loop = loop
-        self.answers: dict[str, list[Any]] = {
+        super().__init__(loop)
+        self.answers |= {
             INSTRUMENTS: [listed(instrument(), instrument("BTCPERP"))],
             "GET /v5/account/info": [{"unifiedMarginStatus": 5}],
             POSITIONS: [listed()],
@@ -93,20 +85,7 @@ class Scripted:
             HISTORY: [listed()],
             SET_STOP: [{}],
         }
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.headers: list[dict[str, str]] = []
-        self.at_ms: list[int] = []
         self.private: list[web.WebSocketResponse] = []
-
-    @property
-    def now_ms(self) -> int:
-        return self.loop.now_us // 1_000
-
-    def count(self, call: str) -> int:
-        return len(self.of(call))
-
-    def of(self, call: str) -> list[dict[str, Any]]:
-        return [body for asked, body in self.asked if asked == call]
 
     async def push(self, topic: str, *rows: dict[str, object]) -> None:
         """Send rows of a private topic."""
@@ -114,37 +93,14 @@ class Scripted:
         for socket in self.private:
             await socket.send_json(frame)
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if "Upgrade" in request.headers:
-            return await self._socket(request)
-        call = f"{request.method} {request.path}"
-        body = await request.read()
-        self.asked.append((call, json.loads(body) if body else dict(request.query)))
-        self.headers.append(dict(request.headers))
-        self.at_ms.append(self.now_ms)
-        if call == "GET /v5/market/time":
-            return self._success({"timeSecond": "0", "timeNano": str(self.now_ms * 1_000_000)})
-        answers = self.answers[call]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if callable(answer):
-            answer = answer(request)
-        if answer == HANG:
-            await asyncio.sleep(3_600)
-        if answer == CUT:
-            assert request.transport is not None
-            request.transport.close()
-            return web.Response()
-        if isinstance(answer, tuple):
-            status, content, *headers = answer
-            text = content if isinstance(content, str) else json.dumps(content)
-            return web.Response(status=status, text=text, headers=headers[0] if headers else None)
-        return self._success(answer)
+    def time(self) -> object:
+        return {"timeSecond": "0", "timeNano": str(self.now_ms * 1_000_000)}
 
-    def _success(self, result: object) -> web.Response:
-        envelope = {"retCode": 0, "retMsg": "OK", "result": result, "time": self.now_ms}
+    def success(self, content: Any) -> web.Response:
+        envelope = {"retCode": 0, "retMsg": "OK", "result": content, "time": self.now_ms}
         return web.json_response(envelope)
 
-    async def _socket(self, request: web.BaseRequest) -> web.WebSocketResponse:
+    async def socket(self, request: web.BaseRequest) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         if request.path == "/v5/private":
@@ -156,56 +112,7 @@ class Scripted:
         return socket
 
 
-def play(scenario: Callable[[Scripted, BybitSettings], Awaitable[T]]) -> T:
-    """Run a scenario against a started server; time stands still unless somebody waits."""
-
-    async def main(loop: HostLoop) -> T:
-        scripted = Scripted(loop)
-        runner = web.ServerRunner(
-            web.Server(scripted.handle, keepalive_timeout=1e6), shutdown_timeout=0.1
-        )
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        settings = BybitSettings(
-            account="main",
-            api_key="key",
-            api_secret="secret",
-            rest_url=f"http://127.0.0.1:{port}",
-            ws_url=f"ws://127.0.0.1:{port}",
-            own_prefix="ts-",
-        )
-        try:
-            return await scenario(scripted, settings)
-        finally:
-            await runner.cleanup()
-
-    return run_hosted(main, HostLoop(START_US))
-
-
-def play_venue(scenario: Callable[[Scripted, BybitVenue], Awaitable[T]], **changes: object) -> T:
-    """Run a scenario with a started venue."""
-
-    async def main(scripted: Scripted, settings: BybitSettings) -> T:
-        settings = msgspec.structs.replace(settings, **changes)
-        venue = BybitVenue(settings, LoopClock(scripted.loop), random.Random(1))
-        await venue.start()
-        try:
-            return await scenario(scripted, venue)
-        finally:
-            await venue.close()
-
-    return play(main)
-
-
-def play_rest(scenario: Callable[[Scripted, BybitRest], Awaitable[T]], **changes: object) -> T:
-    """Run a scenario with bare requests, and with other settings than the usual ones."""
-
-    async def main(scripted: Scripted, settings: BybitSettings) -> T:
-        async with aiohttp.ClientSession() as session:
-            clock = ServerClock(LoopClock(scripted.loop))
-            settings = msgspec.structs.replace(settings, **changes)
-            return await scenario(scripted, BybitRest(settings, session, clock))
-
-    return play(main)
+CAST = stage.Cast(Scripted, BybitSettings, BybitRest, BybitVenue)
+play = partial(stage.play, CAST)
+play_venue = partial(stage.play_venue, CAST)
+play_rest = partial(stage.play_rest, CAST)

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import aiohttp
-import msgspec
 import pytest
 from aiohttp import web
 
+from tests.venues.stage import ACCOUNT, START_US, serve
 from trailstop.domain.position import Leg
 from trailstop.ports import StreamState
 from trailstop.timelink import HostLoop, LoopClock, run_hosted
@@ -23,7 +23,6 @@ from trailstop.venues.bybit.settings import BybitSettings
 from trailstop.venues.offset import ServerClock
 
 T = TypeVar("T")
-START_US = 1_700_000_000_000_000
 START_MS = START_US // 1_000
 FIXTURES = Path(__file__).parents[3] / "shared" / "exchange-fixtures" / "bybit"
 PUBLIC, PRIVATE = "/v5/public/linear", "/v5/private"
@@ -84,31 +83,16 @@ def play(
     async def main(loop: HostLoop) -> T:
         server = Server()
         prepare(server)
-        runner = web.ServerRunner(
-            web.Server(server.handle, keepalive_timeout=1e6), shutdown_timeout=0.1
-        )
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        settings = BybitSettings(
-            account="main",
-            api_key="key",
-            api_secret="secret",
-            rest_url="http://unused",
-            ws_url=f"ws://127.0.0.1:{runner.addresses[0][1]}",
-            own_prefix="ts-",
-        )
         rest = SimpleNamespace(server=ServerClock(LoopClock(loop)))
-        try:
-            async with aiohttp.ClientSession() as session:
-                settings = msgspec.structs.replace(settings, **changes)
-                feed = Feed(settings, rest, session, random.Random(1))
-                try:
-                    await feed.start()
-                    return await scenario(server, feed)
-                finally:
-                    await feed.close()
-        finally:
-            await runner.cleanup()
+        async with serve(server.handle) as address, aiohttp.ClientSession() as session:
+            urls = {"rest_url": "http://unused", "ws_url": f"ws://{address}"}
+            settings = BybitSettings(**(ACCOUNT | urls | changes))
+            feed = Feed(settings, rest, session, random.Random(1))
+            try:
+                await feed.start()
+                return await scenario(server, feed)
+            finally:
+                await feed.close()
 
     return run_hosted(main, HostLoop(START_US))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
 from tests.paper.server.support import START_US, SYMBOL
+from tests.venues import paper_table
+from tests.venues.paper_table import BINANCE, Table
 from tests.venues.scripted import error, play, play_venue
-from tests.venues.test_binance_on_paper import Table, sit
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal
@@ -28,7 +30,8 @@ from trailstop.ports import (
 from trailstop.timelink import LoopClock
 from trailstop.venues.binance.venue import BinanceVenue
 
-LEGS = {side: Leg("long", "binance", SYMBOL, side.value) for side in Side}
+sit = partial(paper_table.sit, BINANCE)
+LEGS = {side: BINANCE.leg(side.value) for side in Side}
 EXIT = {Side.LONG: "sell", Side.SHORT: "buy"}
 OTHER = {Side.LONG: Side.SHORT, Side.SHORT: Side.LONG}
 LOSING = {Side.LONG: "95", Side.SHORT: "105"}
@@ -41,10 +44,9 @@ BEGAN_MS = START_US // 1_000 - 1
 def hedge(table: Table) -> None:
     """Switch the account to hedge mode and open both legs."""
     world = table.paper.exchange.sync()
-    key = table.paper.accounts["long"]["key"]
-    world.set_position_mode(key, True)
+    world.set_position_mode(table.key, True)
     for side, quantity in HELD.items():
-        world.open_position(key, SYMBOL, side.value, quantity, f"test-{side.value}")
+        world.open_position(table.key, SYMBOL, side.value, quantity, f"test-{side.value}")
     table.paper.exchange.tell()
 
 

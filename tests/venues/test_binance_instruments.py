@@ -9,7 +9,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.venues.scripted import CUT, HANG, INFO, error, play_venue
+from tests.venues.scripted import INFO, error, play_venue
+from tests.venues.stage import CUT, HANG
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal

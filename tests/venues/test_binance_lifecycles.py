@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
 from tests.paper.server.support import START_US, SYMBOL
-from tests.venues.test_binance_on_paper import LEG, Table, sit
+from tests.venues import paper_table
+from tests.venues.paper_table import BINANCE, Table
 from trailstop.domain.position import Role
 from trailstop.engine.events import Refusal
+from trailstop.paper.assembly import Build
 from trailstop.paper.settings import WorldSettings
 from trailstop.ports import (
     Acknowledged,
@@ -23,6 +26,7 @@ from trailstop.ports import (
     StopReport,
 )
 
+sit = partial(paper_table.sit, BINANCE)
 BEGAN_MS = START_US // 1_000 - 1
 
 
@@ -30,13 +34,9 @@ def world(table: Table):
     return table.paper.exchange.sync()
 
 
-def key(table: Table) -> str:
-    return table.paper.accounts["long"]["key"]
-
-
 END = {
-    Origin.LIQUIDATION: lambda table: world(table).liquidate(key(table), SYMBOL),
-    Origin.ADL: lambda table: world(table).deleverage(key(table), SYMBOL),
+    Origin.LIQUIDATION: lambda table: world(table).liquidate(table.key, SYMBOL),
+    Origin.ADL: lambda table: world(table).deleverage(table.key, SYMBOL),
     Origin.SETTLEMENT: lambda table: world(table).settle(SYMBOL),
 }
 
@@ -44,13 +44,17 @@ END = {
 @pytest.mark.parametrize("origin", list(END))
 def test_what_the_exchange_closes_itself_says_so_in_stream_and_list(origin):
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         await table.place("95", "ts-b", Role.BACKSTOP)
         await asyncio.sleep(1)
         END[origin](table)
         table.paper.exchange.tell()
         await asyncio.sleep(1)
-        return table, await table.venue.executions(LEG, BEGAN_MS), await table.venue.snapshot(None)
+        return (
+            table,
+            await table.venue.executions(table.leg, BEGAN_MS),
+            await table.venue.snapshot(None),
+        )
 
     table, fills, snapshot = sit(scenario)
     assert [fill.origin for fill in fills] == [Origin.ORDER, origin]
@@ -62,7 +66,7 @@ def test_what_the_exchange_closes_itself_says_so_in_stream_and_list(origin):
 
 def test_a_tick_that_changes_is_told_at_the_first_refusal_and_the_next_stop_rests():
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         await asyncio.sleep(60)
         world(table).change_market(SYMBOL, tick_size=Decimal("0.5"))
         table.paper.exchange.tell()
@@ -81,7 +85,7 @@ def test_a_tick_that_changes_is_told_at_the_first_refusal_and_the_next_stop_rest
 
 def test_a_halt_is_told_at_the_first_refusal_and_its_end_within_the_half_hour():
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         await asyncio.sleep(60)
         world(table).halt(SYMBOL)
         table.paper.exchange.tell()
@@ -125,13 +129,15 @@ def test_a_change_of_a_watched_market_is_told_within_two_seconds():
 
 def test_a_stop_below_the_band_is_refused_with_the_one_that_will_do():
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         await asyncio.sleep(60)
         refused = await table.place("90", "ts-1")
         nearest = str(refused.nearest)
         return refused, await table.place(nearest, "ts-2"), nearest
 
-    refused, placed, nearest = sit(scenario, world=WorldSettings(trigger_band=Decimal("0.08")))
+    refused, placed, nearest = sit(
+        scenario, build=Build(world=WorldSettings(trigger_band=Decimal("0.08")))
+    )
     assert refused.reason is Refusal.BAND
     assert Decimal("92.0") <= Decimal(nearest) <= Decimal("92.2")
     assert isinstance(placed, Acknowledged)
@@ -139,7 +145,7 @@ def test_a_stop_below_the_band_is_refused_with_the_one_that_will_do():
 
 def test_the_slots_that_are_taken_are_counted_whoever_takes_them():
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         await table.place("95", "ts-b", Role.BACKSTOP)
         await table.place("97", "web-1")
         everything = await table.venue.snapshot(None)

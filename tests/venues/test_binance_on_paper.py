@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
-import msgspec
 import pytest
 
-from tests.paper.server.support import START_US, SYMBOL, tape
-from trailstop.domain.position import Leg, Role
+from tests.paper.server.support import START_US, SYMBOL
+from tests.venues import paper_table
+from tests.venues.paper_table import BINANCE, Table
+from trailstop.domain.position import Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal
-from trailstop.errors import BadCredentials
-from trailstop.paper.assembly import Addresses, Build, Paper
+from trailstop.paper.assembly import Build
 from trailstop.paper.faults import Fault
-from trailstop.paper.harness import run_scenario
 from trailstop.paper.settings import WorldSettings
 from trailstop.ports import (
     Acknowledged,
-    CloseRequest,
     ExecutionReport,
     Gone,
     LastPrice,
@@ -33,96 +29,20 @@ from trailstop.ports import (
     Quote,
     Refused,
     StopReport,
-    StopRequest,
     StreamState,
-    Unknown,
-    VenueEvent,
 )
-from trailstop.timelink import LoopClock
-from trailstop.venues.binance.settings import BinanceSettings
-from trailstop.venues.binance.venue import BinanceVenue
 
 T = TypeVar("T")
-LEG = Leg("long", "binance", SYMBOL)
-ALGO = "/fapi/v1/algoOrder"
+LEG = BINANCE.leg()
 
 
-class Table:
-    """One account's venue, everything that it told, and the hands of the exchange."""
-
-    def __init__(self, paper: Paper, venue: BinanceVenue) -> None:
-        self.paper = paper
-        self.venue = venue
-        self.told: list[VenueEvent] = []
-
-    async def listen(self) -> None:
-        async for event in self.venue.events():
-            self.told.append(event)
-
-    def all(self, kind: type[T]) -> list[T]:
-        return [event for event in self.told if isinstance(event, kind)]
-
-    def open_long(self, quantity: str = "0.1") -> None:
-        world = self.paper.exchange.sync()
-        key = self.paper.accounts["long"]["key"]
-        world.open_position(key, SYMBOL, "long", Decimal(quantity), "test")
-        self.paper.exchange.tell()
-
-    def price(self, price: str) -> None:
-        self.paper.exchange.sync().print_price(SYMBOL, Decimal(price))
-        self.paper.exchange.tell()
-
-    async def place(self, price: str, client_id: str, role: Role = Role.WORKING):
-        request = StopRequest(
-            LEG, Side.LONG, role, Decimal(price), Decimal("0.1"), "last", client_id
-        )
-        return await self.venue.place_stop(request)
-
-
-def settings_for(paper: Paper, addresses: Addresses, **changes: object) -> BinanceSettings:
-    fields = {
-        "account": "long",
-        "api_key": paper.accounts["long"]["key"],
-        "api_secret": paper.accounts["long"]["secret"],
-        "rest_url": addresses.rest,
-        "ws_url": addresses.ws,
-        "own_prefix": "ts-",
-    }
-    return BinanceSettings(**(fields | changes))  # type: ignore[arg-type]
-
-
-def sit(
-    scenario: Callable[[Table], Awaitable[T]],
-    prices: int = 400,
-    world: WorldSettings | None = None,
-    every_s: int = 15,
-    **changes: object,
-) -> T:
-    """Run a scenario with a started venue on the paper exchange, in virtual time."""
-
-    async def play(paper: Paper, addresses: Addresses) -> T:
-        clock = LoopClock(paper.exchange.loop)
-        venue = BinanceVenue(settings_for(paper, addresses, **changes), clock, random.Random(1))
-        table = Table(paper, venue)
-        await venue.start()
-        listener = asyncio.create_task(table.listen())
-        try:
-            return await scenario(table)
-        finally:
-            listener.cancel()
-            await venue.close()
-
-    return run_scenario(
-        play,
-        [tape(["100.0", "100.1"] * (prices // 2), every_s)],
-        Build(world=world or WorldSettings()),
-    )
+sit = partial(paper_table.sit, BINANCE)
 
 
 def test_a_position_is_seen_protected_and_its_stop_replaced_new_first():
     async def scenario(table: Table):
         venue = table.venue
-        table.open_long()
+        table.open()
         bare = await venue.snapshot(None)
         await table.place("95", "ts-b", Role.BACKSTOP)
         old = await table.place("98", "ts-1")
@@ -155,7 +75,7 @@ def test_a_position_is_seen_protected_and_its_stop_replaced_new_first():
 
 def test_a_stop_that_fires_is_told_and_its_fill_is_ours():
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         await table.place("99", "ts-1")
         table.price("98")
         await asyncio.sleep(2)
@@ -178,10 +98,9 @@ def test_a_stop_that_fires_is_told_and_its_fill_is_ours():
 
 def test_what_the_exchange_refuses_says_why():
     async def scenario(table: Table):
-        venue = table.venue
         flat = await table.place("95", "ts-0", Role.BACKSTOP)
-        nothing = await venue.close_position(CloseRequest(LEG, Side.LONG, Decimal("0.1"), "ts-00"))
-        table.open_long()
+        nothing = await table.close()
+        table.open()
         first = await table.place("95", "ts-1", Role.BACKSTOP)
         twin = await table.place("94", "ts-2", Role.BACKSTOP)
         passed = await table.place("101", "ts-3")
@@ -199,59 +118,21 @@ def test_what_the_exchange_refuses_says_why():
 
 def test_an_exchange_without_two_sized_stops_says_that_they_overlap():
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         return await table.place("98", "ts-1"), await table.place("99", "ts-2")
 
-    first, second = sit(scenario, world=WorldSettings(second_reduce_only_stop="refuse"))
+    first, second = sit(
+        scenario, build=Build(world=WorldSettings(second_reduce_only_stop="refuse"))
+    )
     assert isinstance(first, Acknowledged)
     assert (type(second), second.overlap) == (Refused, True)
 
 
-def test_a_close_leaves_nothing_open():
-    async def scenario(table: Table):
-        table.open_long()
-        request = CloseRequest(LEG, Side.LONG, Decimal("0.1"), "ts-1")
-        outcome = await table.venue.close_position(request)
-        found = await table.venue.look_up(LEG, "ts-1", "order")
-        return outcome, found, await table.venue.snapshot(None)
-
-    outcome, found, snapshot = sit(scenario)
-    assert isinstance(outcome, Acknowledged)
-    assert (found.state, found.filled, found.order_id) == (
-        OrderState.FILLED, Decimal("0.1"), outcome.order_id,
-    )  # fmt: skip
-    assert snapshot.positions == {}
-
-
-@pytest.mark.parametrize(
-    ("kind", "executed", "state"),
-    [
-        ("lost_request", False, OrderState.ABSENT),
-        ("lost_answer", False, OrderState.RESTING),
-        ("unknown", True, OrderState.RESTING),
-        ("unknown", False, OrderState.ABSENT),
-        ("internal", True, OrderState.RESTING),
-        ("timeout", True, OrderState.RESTING),
-    ],
-)
-def test_after_an_unknown_outcome_a_look_up_tells(kind, executed, state):
-    async def scenario(table: Table):
-        table.open_long()
-        fault = Fault(kind=kind, method="POST", path=ALGO, count=1, executed=executed)
-        table.paper.add_fault(fault)
-        outcome = await table.place("98", "ts-1")
-        return outcome, await table.venue.look_up(LEG, "ts-1", "stop")
-
-    outcome, found = sit(scenario)
-    assert isinstance(outcome, Unknown)
-    assert found.state is state
-
-
-@pytest.mark.parametrize("kind", ["unavailable", "overloaded", "forbidden", "too_many_requests"])
+@pytest.mark.parametrize("kind", ["unavailable", "overloaded", "forbidden"])
 def test_what_certainly_did_not_happen_may_be_repeated(kind):
     async def scenario(table: Table):
-        table.open_long()
-        table.paper.add_fault(Fault(kind=kind, method="POST", path=ALGO, count=1))
+        table.open()
+        table.paper.add_fault(Fault(kind=kind, method="POST", path=BINANCE.set_stop, count=1))
         refused = await table.place("98", "ts-1")
         await asyncio.sleep(2)
         return refused, await table.place("98", "ts-1")
@@ -292,7 +173,7 @@ def test_a_cut_stream_is_told_and_comes_back():
                 Fault(kind="cut", stream=stream, from_ms=now_ms, until_ms=now_ms + 3_000)
             )
         await asyncio.sleep(30)
-        table.open_long()
+        table.open()
         await asyncio.sleep(1)
         return table
 
@@ -327,7 +208,7 @@ def test_a_silent_market_stream_is_noticed_within_eleven_seconds():
 
 def test_an_account_stream_that_does_not_tell_our_own_order_is_blind():
     async def scenario(table: Table):
-        table.open_long()
+        table.open()
         await asyncio.sleep(1)
         now_ms = table.paper.exchange.now_ms
         table.paper.add_fault(
@@ -345,7 +226,7 @@ def test_an_account_stream_that_does_not_tell_our_own_order_is_blind():
 def test_the_account_stream_outlives_its_listen_key():
     async def scenario(table: Table):
         await asyncio.sleep(3 * 3_600)
-        table.open_long()
+        table.open()
         await asyncio.sleep(1)
         return table
 
@@ -359,7 +240,7 @@ def test_a_listen_key_that_dies_is_replaced():
         fault = Fault(kind="unavailable", method="PUT", path="/fapi/v1/listenKey")
         table.paper.add_fault(fault)
         await asyncio.sleep(70 * 60)
-        table.open_long()
+        table.open()
         await asyncio.sleep(1)
         return table
 
@@ -375,7 +256,7 @@ def test_streams_are_renewed_before_the_exchange_cuts_them_and_nothing_is_missed
         for number in range(3_000):
             await asyncio.sleep(0.05)
             table.price("100.2" if number % 2 else "100.3")
-        table.open_long()
+        table.open()
         await asyncio.sleep(1)
         return table
 
@@ -401,32 +282,13 @@ def test_a_book_that_rests_is_no_loss():
     assert len(table.all(Quote)) >= 58
 
 
-def test_history_of_prices_is_whole():
+def test_public_trades_of_any_span_are_listed_whole():
     async def scenario(table: Table):
-        await asyncio.sleep(3_600)
-        table.price("105")
-        await asyncio.sleep(3_600)
-        venue = table.venue
-        now_ms, start_ms = venue.exchange_ms(), START_US // 1_000
-        trades = await venue.trades(SYMBOL, start_ms, now_ms)
-        bars = await venue.bars(SYMBOL, 1, start_ms, now_ms, "last")
-        marks = await venue.bars(SYMBOL, 1, start_ms, now_ms, "mark")
-        return trades, bars, marks, await venue.last_price(SYMBOL), await venue.fees(SYMBOL)
+        await asyncio.sleep(2 * 3_600)
+        now_ms = table.venue.exchange_ms()
+        trades = await table.venue.trades(SYMBOL, START_US // 1_000, now_ms)
+        return trades, await table.venue.fees(SYMBOL)
 
-    trades, bars, marks, price, fees = sit(scenario, prices=1_000)
+    trades, fees = sit(scenario, prices=1_000)
     assert len({trade.trade_id for trade in trades}) == len(trades) >= 480
-    assert [bar.closed for bar in bars][-2:] == [True, False]
-    assert all(later.at_ms - bar.at_ms == 60_000 for bar, later in itertools.pairwise(bars))
-    assert max(mark.high for mark in marks) > Decimal(101)
-    assert (price, fees.entry, fees.exit) == (Decimal(100), Decimal("0.0005"), Decimal("0.0005"))
-
-
-@pytest.mark.parametrize("field", ["api_key", "api_secret"])
-def test_a_wrong_key_is_said_to_be_wrong(field):
-    async def play(paper: Paper, addresses: Addresses) -> None:
-        settings = msgspec.structs.replace(settings_for(paper, addresses), **{field: "x" * 64})
-        clock = LoopClock(paper.exchange.loop)
-        await BinanceVenue(settings, clock, random.Random(1)).start()
-
-    with pytest.raises(BadCredentials, match="BINANCE_API_KEY"):
-        run_scenario(play, [tape([100] * 10)])
+    assert (fees.entry, fees.exit) == (Decimal("0.0005"), Decimal("0.0005"))

@@ -8,7 +8,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.venues.scripted import CUT, HANG, error, play, play_rest, play_venue
+from tests.venues.scripted import error, play, play_rest, play_venue
+from tests.venues.stage import CUT, HANG
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal
@@ -23,8 +24,8 @@ from trailstop.ports import (
     Unknown,
 )
 from trailstop.timelink import LoopClock
-from trailstop.venues.binance.transport import Failure, FailureKind, signature
 from trailstop.venues.binance.venue import BinanceVenue
+from trailstop.venues.sending import Failure, FailureKind, signature
 
 LEG = Leg("main", "binance", "BTCUSDT")
 STOP = StopRequest(

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.venues.stage import ACCOUNT
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Instrument, Side
 from trailstop.engine.events import Refusal
@@ -29,7 +30,7 @@ from trailstop.venues.binance.settings import BinanceSettings
 from trailstop.venues.decoding import Decoder, plain
 
 LEG = Leg("main", "binance", "BTCUSDT")
-SETTINGS = BinanceSettings("main", "k", "s", "http://localhost", "ws://localhost", "ts-")
+SETTINGS = BinanceSettings(**ACCOUNT, rest_url="http://localhost", ws_url="ws://localhost")
 FIXTURES = Path(__file__).parents[2].parent / "shared" / "exchange-fixtures" / "binance"
 
 

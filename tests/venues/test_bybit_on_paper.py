@@ -3,135 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
-import msgspec
 import pytest
 
-from tests.paper.server.support import START_US, SYMBOL, tape
-from trailstop.domain.position import Leg, Role
+from tests.paper.server.support import START_US, SYMBOL
+from tests.venues import paper_table
+from tests.venues.paper_table import BYBIT, Table
+from trailstop.domain.position import Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal
-from trailstop.errors import BadCredentials, ReadFailed
-from trailstop.paper.assembly import Addresses, Build, Paper
+from trailstop.errors import ReadFailed
+from trailstop.paper.assembly import Build
 from trailstop.paper.faults import Fault
-from trailstop.paper.harness import run_scenario
 from trailstop.paper.model import ConditionalRequest, PositionStopRequest
 from trailstop.ports import (
     Acknowledged,
-    CloseRequest,
     ExecutionReport,
     InstrumentChanged,
-    LastPrice,
-    MarkPrice,
     OrderState,
     Origin,
     PositionReport,
-    Quote,
     Refused,
     StopReport,
-    StopRequest,
-    StreamState,
     Unknown,
-    VenueEvent,
 )
-from trailstop.timelink import LoopClock
-from trailstop.venues.bybit.settings import BybitSettings
-from trailstop.venues.bybit.venue import BybitVenue
 
 T = TypeVar("T")
-LEG, LONG, SHORT = (Leg("long", "bybit", SYMBOL, side) for side in ("both", "long", "short"))
-SET_STOP = "/v5/position/trading-stop"
+LEG, LONG, SHORT = (BYBIT.leg(side) for side in ("both", "long", "short"))
 USER = "user"
 
 
-class Table:
-    """One account's venue, everything that it told, and the hands of the exchange."""
-
-    def __init__(self, paper: Paper, venue: BybitVenue) -> None:
-        self.paper = paper
-        self.venue = venue
-        self.told: list[VenueEvent] = []
-
-    @property
-    def key(self) -> str:
-        return self.paper.accounts["long"]["key"]
-
-    async def listen(self) -> None:
-        async for event in self.venue.events():
-            self.told.append(event)
-
-    def all(self, kind: type[T]) -> list[T]:
-        return [event for event in self.told if isinstance(event, kind)]
-
-    def open(self, side: str = "long", quantity: str = "0.1") -> None:
-        world = self.paper.exchange.sync()
-        world.open_position(self.key, SYMBOL, side, Decimal(quantity), "test")
-        self.paper.exchange.tell()
-
-    def price(self, price: str) -> None:
-        self.paper.exchange.sync().print_price(SYMBOL, Decimal(price))
-        self.paper.exchange.tell()
-
-    def by_hand(self, **stops: object) -> None:
-        """What the account's owner sets on the position."""
-        request = PositionStopRequest(symbol=SYMBOL, **stops)  # type: ignore[arg-type]
-        self.paper.exchange.sync().set_position_stops(self.key, request, USER)
-        self.paper.exchange.tell()
-
-    async def place(self, price: str, leg: Leg = LEG, side: Side = Side.LONG):
-        request = StopRequest(
-            leg, side, Role.WORKING, Decimal(price), Decimal("0.1"), "last", f"ts-{price}"
-        )
-        return await self.venue.place_stop(request)
-
-    async def close(self, leg: Leg = LEG, side: Side = Side.LONG, quantity: str = "0.1"):
-        request = CloseRequest(leg, side, Decimal(quantity), f"ts-c-{leg.position_side}")
-        return await self.venue.close_position(request)
+sit = partial(paper_table.sit, BYBIT)
 
 
-def settings_for(paper: Paper, addresses: Addresses, **changes: object) -> BybitSettings:
-    fields = {
-        "account": "long",
-        "api_key": paper.accounts["long"]["key"],
-        "api_secret": paper.accounts["long"]["secret"],
-        "rest_url": addresses.bybit_rest,
-        "ws_url": addresses.bybit_ws,
-        "own_prefix": "ts-",
-    }
-    return BybitSettings(**(fields | changes))  # type: ignore[arg-type]
-
-
-def sit(
-    scenario: Callable[[Table], Awaitable[T]],
-    prices: int = 400,
-    every_s: int = 15,
-    hedge: bool = False,
-    **changes: object,
-) -> T:
-    """Run a scenario with a started venue on the paper exchange, in virtual time."""
-
-    async def play(paper: Paper, addresses: Addresses) -> T:
-        clock = LoopClock(paper.exchange.loop)
-        venue = BybitVenue(settings_for(paper, addresses, **changes), clock, random.Random(1))
-        table = Table(paper, venue)
-        await venue.start()
-        listener = asyncio.create_task(table.listen())
-        try:
-            return await scenario(table)
-        finally:
-            listener.cancel()
-            await venue.close()
-
-    return run_scenario(
-        play,
-        [tape(["100.0", "100.1"] * (prices // 2), every_s)],
-        Build(bybit_port=0, hedge=hedge),
-    )
+def by_hand(table: Table, **stops: object) -> None:
+    """What the account's owner sets on the position."""
+    request = PositionStopRequest(symbol=SYMBOL, **stops)  # type: ignore[arg-type]
+    table.paper.exchange.sync().set_position_stops(table.key, request, USER)
+    table.paper.exchange.tell()
 
 
 def test_a_position_is_seen_protected_and_its_stop_moved_in_place():
@@ -184,7 +96,7 @@ def test_a_stop_that_fires_is_told_and_its_fill_is_the_position_stops():
         await table.place("99")
         table.price("98")
         await asyncio.sleep(2)
-        found = await table.venue.look_up(LEG, "ts-99", "stop")
+        found = await table.venue.look_up(LEG, "ts-1", "stop")
         return table, found, await table.venue.executions(LEG, START_US // 1_000 - 1)
 
     table, found, executions = sit(scenario)
@@ -206,7 +118,7 @@ def test_what_the_exchange_refuses_says_why():
         nothing = await table.close()
         table.open()
         passed = await table.place("101")
-        wrong_mode = await table.place("95", LONG)
+        wrong_mode = await table.place("95", leg=LONG)
         return flat, nothing, passed, wrong_mode
 
     flat, nothing, passed, wrong_mode = sit(scenario)
@@ -233,19 +145,19 @@ def test_both_legs_of_a_symbol_live_apart_in_hedge_mode():
         table.open("long")
         table.open("short")
         outcomes = [
-            await table.place("98", LONG, Side.LONG),
-            await table.place("102", SHORT, Side.SHORT),
-            await table.place("99", LONG, Side.LONG),
+            await table.place("98", leg=LONG),
+            await table.place("102", leg=SHORT, side=Side.SHORT),
+            await table.place("99", leg=LONG),
         ]
         both = await table.venue.snapshot(None)
-        closed = await table.close(LONG, Side.LONG)
+        closed = await table.close(leg=LONG)
         await asyncio.sleep(1)
         one = await table.venue.snapshot(frozenset({SYMBOL}))
         since_ms = START_US // 1_000 - 1
         fills = [await table.venue.executions(leg, since_ms) for leg in (LONG, SHORT)]
         return outcomes, both, closed, one, fills, table
 
-    outcomes, both, closed, one, fills, table = sit(scenario, hedge=True)
+    outcomes, both, closed, one, fills, table = sit(scenario, build=Build(bybit_port=0, hedge=True))
     assert all(isinstance(outcome, Acknowledged) for outcome in [*outcomes, closed])
     assert set(both.positions) == {LONG, SHORT}
     assert {(stop.leg, stop.price) for stop in both.stops} == {
@@ -262,11 +174,13 @@ def test_both_legs_of_a_symbol_live_apart_in_hedge_mode():
 def test_what_the_owner_sets_is_seen_and_left_alone():
     async def scenario(table: Table):
         table.open()
-        table.by_hand(stop_loss=Decimal(97), take_profit=Decimal(110), trailing_distance=Decimal(3))
+        by_hand(
+            table, stop_loss=Decimal(97), take_profit=Decimal(110), trailing_distance=Decimal(3)
+        )
         await asyncio.sleep(1)
         seen = await table.venue.snapshot(None)
         moved = await table.place("98")
-        table.by_hand(mode="partial", stop_loss=Decimal(96), size=Decimal("0.05"))
+        by_hand(table, mode="partial", stop_loss=Decimal(96), size=Decimal("0.05"))
         request = ConditionalRequest(
             symbol=SYMBOL,
             side="SELL",
@@ -293,50 +207,6 @@ def test_what_the_owner_sets_is_seen_and_left_alone():
     assert {row.slot for row in live} >= {"take_profit", "trailing_stop", "stop_loss"}
 
 
-def test_a_close_leaves_nothing_open():
-    async def scenario(table: Table):
-        table.open()
-        await table.place("98")
-        outcome = await table.close()
-        await asyncio.sleep(0.5)
-        found = await table.venue.look_up(LEG, "ts-c-both", "order")
-        repeated = await table.close()
-        return outcome, found, repeated, await table.venue.snapshot(None)
-
-    outcome, found, repeated, snapshot = sit(scenario)
-    assert isinstance(outcome, Acknowledged)
-    assert (found.state, found.filled, found.order_id) == (
-        OrderState.FILLED, Decimal("0.1"), outcome.order_id,
-    )  # fmt: skip
-    assert isinstance(repeated, (Acknowledged, Refused))
-    assert (snapshot.positions, snapshot.stops) == ({}, ())
-
-
-@pytest.mark.parametrize(
-    ("kind", "executed", "state"),
-    [
-        ("lost_request", False, OrderState.ABSENT),
-        ("lost_answer", False, OrderState.RESTING),
-        ("unknown", True, OrderState.RESTING),
-        ("unknown", False, OrderState.ABSENT),
-        ("internal", True, OrderState.RESTING),
-        ("timeout", True, OrderState.RESTING),
-    ],
-)
-def test_after_an_unknown_outcome_a_look_up_tells(kind, executed, state):
-    async def scenario(table: Table):
-        table.open()
-        fault = Fault(kind=kind, method="POST", path=SET_STOP, count=1, executed=executed)
-        table.paper.add_fault(fault)
-        outcome = await table.place("98")
-        return outcome, await table.venue.look_up(LEG, "ts-98", "stop")
-
-    outcome, found = sit(scenario)
-    assert isinstance(outcome, Unknown)
-    assert found.state is state
-    assert found.price == (Decimal(98) if state is OrderState.RESTING else None)
-
-
 @pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "unknown"])
 def test_after_an_unknown_close_a_look_up_tells(kind):
     async def scenario(table: Table):
@@ -344,7 +214,7 @@ def test_after_an_unknown_close_a_look_up_tells(kind):
         fault = Fault(kind=kind, method="POST", path="/v5/order/create", count=1, executed=False)
         table.paper.add_fault(fault)
         outcome = await table.close()
-        return outcome, await table.venue.look_up(LEG, "ts-c-both", "order")
+        return outcome, await table.venue.look_up(LEG, "ts-c", "order")
 
     outcome, found = sit(scenario)
     assert isinstance(outcome, Unknown)
@@ -355,7 +225,9 @@ def test_after_an_unknown_close_a_look_up_tells(kind):
 def test_the_same_stop_after_a_lost_answer_is_acknowledged():
     async def scenario(table: Table):
         table.open()
-        table.paper.add_fault(Fault(kind="lost_answer", method="POST", path=SET_STOP, count=1))
+        table.paper.add_fault(
+            Fault(kind="lost_answer", method="POST", path=BYBIT.set_stop, count=1)
+        )
         return await table.place("98"), await table.place("98")
 
     lost, repeated = sit(scenario)
@@ -363,26 +235,10 @@ def test_the_same_stop_after_a_lost_answer_is_acknowledged():
     assert isinstance(repeated, Acknowledged)
 
 
-def test_too_many_requests_are_refused_for_now_and_done_a_second_later():
-    async def scenario(table: Table):
-        table.open()
-        table.paper.add_fault(
-            Fault(kind="too_many_requests", method="POST", path=SET_STOP, count=1)
-        )
-        refused = await table.place("98")
-        await asyncio.sleep(2)
-        return refused, await table.place("98")
-
-    refused, repeated = sit(scenario)
-    assert refused.reason is Refusal.TRANSIENT
-    assert refused.retry_after_ms > 0
-    assert isinstance(repeated, Acknowledged)
-
-
 def test_after_a_403_ten_minutes_pass_in_silence():
     async def scenario(table: Table):
         table.open()
-        table.paper.add_fault(Fault(kind="forbidden", method="POST", path=SET_STOP, count=1))
+        table.paper.add_fault(Fault(kind="forbidden", method="POST", path=BYBIT.set_stop, count=1))
         refused = await table.place("98")
         with pytest.raises(ReadFailed, match="silence"):
             await table.venue.snapshot(None)
@@ -392,39 +248,6 @@ def test_after_a_403_ten_minutes_pass_in_silence():
     refused, repeated = sit(scenario)
     assert (refused.reason, refused.retry_after_ms) == (Refusal.TRANSIENT, 600_000)
     assert isinstance(repeated, Acknowledged)
-
-
-def test_prices_come_for_what_is_watched():
-    async def scenario(table: Table):
-        table.venue.watch(frozenset({SYMBOL}))
-        await asyncio.sleep(60)
-        return table
-
-    table = sit(scenario, every_s=5)
-    assert {LastPrice, Quote, MarkPrice} <= {type(event) for event in table.told}
-    assert all(state.up for state in table.all(StreamState))
-
-
-def test_history_of_prices_is_whole():
-    async def scenario(table: Table):
-        await asyncio.sleep(3_600)
-        table.price("105")
-        await asyncio.sleep(3_600)
-        venue = table.venue
-        now_ms, start_ms = venue.exchange_ms(), START_US // 1_000
-        trades = await venue.trades(SYMBOL, now_ms - 600_000, now_ms)
-        bars = await venue.bars(SYMBOL, 1, start_ms, now_ms, "last")
-        marks = await venue.bars(SYMBOL, 1, start_ms, now_ms, "mark")
-        return trades, bars, marks, await venue.last_price(SYMBOL), await venue.fees(SYMBOL)
-
-    trades, bars, marks, price, fees = sit(scenario, prices=1_000)
-    assert len(trades) >= 38
-    assert [trade.at_ms for trade in trades] == sorted(trade.at_ms for trade in trades)
-    assert [bar.closed for bar in bars][-2:] == [True, False]
-    assert all(later.at_ms - bar.at_ms == 60_000 for bar, later in itertools.pairwise(bars))
-    assert max(mark.high for mark in marks) > Decimal(101)
-    assert price == Decimal(100)
-    assert fees.entry == fees.exit > 0
 
 
 @pytest.mark.parametrize(
@@ -495,14 +318,3 @@ def test_a_position_above_the_largest_market_order_is_closed_in_parts():
     first, rest = sit(scenario)
     assert isinstance(first, Acknowledged)
     assert [position.quantity for position in rest.positions.values()] == [Decimal("0.1")]
-
-
-@pytest.mark.parametrize("field", ["api_key", "api_secret"])
-def test_a_wrong_key_is_said_to_be_wrong(field):
-    async def play(paper: Paper, addresses: Addresses) -> None:
-        settings = msgspec.structs.replace(settings_for(paper, addresses), **{field: "x" * 64})
-        clock = LoopClock(paper.exchange.loop)
-        await BybitVenue(settings, clock, random.Random(1)).start()
-
-    with pytest.raises(BadCredentials, match="BYBIT_API_KEY"):
-        run_scenario(play, [tape([100] * 10)], Build(bybit_port=0))

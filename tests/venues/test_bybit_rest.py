@@ -14,9 +14,7 @@ import pytest
 
 from tests.venues.bybit_scripted import (
     CREATE,
-    CUT,
     EXECUTIONS,
-    HANG,
     HISTORY,
     INSTRUMENTS,
     POSITIONS,
@@ -30,6 +28,7 @@ from tests.venues.bybit_scripted import (
     position,
     refusal,
 )
+from tests.venues.stage import CUT, HANG
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal

@@ -221,7 +221,10 @@ class Recovery:
         """Whether it is certain what the size did; where it touched zero, this epoch is over."""
         now_ms = self._account.venue.exchange_ms()
         if fills is None:
-            if position.entry_price != guarded.trail.position.entry_price:
+            opened_ms = position.opened_at_ms
+            since_ms = guarded.trail.adopted_at_ms + CLOCK_SLACK_MS
+            opened_anew = opened_ms is not None and opened_ms > since_ms
+            if opened_anew or position.entry_price != guarded.trail.position.entry_price:
                 guarded.flat_ms = now_ms
             else:
                 self._account.feed(guarded, ev.PeakForgotten(now_ms))

@@ -196,10 +196,10 @@ class Paper:
         }
 
     def _served(self) -> Counter[str]:
-        """Requests by method and path; no two dialects share a path."""
+        """Requests by method and path, or by `WS` and operation; no two dialects share one."""
         served: Counter[str] = Counter()
         for server in self._servers:
-            served.update(server.rest.served)
+            served.update(server.served)
         return served
 
     def _connections(self) -> dict[str, int]:

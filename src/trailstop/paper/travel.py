@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from aiohttp import web
@@ -38,6 +38,21 @@ class Road:
         self._latency = conditions.latency
         self._faults = conditions.faults
         self._holds = conditions.holds
+
+    def asked(
+        self, method: str, path: str, key: str, values: Mapping[str, str], client_id: str
+    ) -> Asked:
+        """A request as faults and holds see it; `key` may be one that no account has."""
+        account = self._exchange.world.accounts.get(key)
+        return Asked(
+            method=method,
+            path=path,
+            account=key,
+            account_name=account.name if account is not None else "",
+            symbol=values.get("symbol", ""),
+            client_id=client_id,
+            params=dict(values),
+        )
 
     async def carry(self, asked: Asked, effect: Callable[[Fault | None], T]) -> T:
         """Return what `effect` answers at its moment; raises Lost where no answer arrives.

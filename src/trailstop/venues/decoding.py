@@ -1,4 +1,4 @@
-"""What every exchange's payloads need: a lenient decoder, and numbers that come as text."""
+"""What every exchange's payloads need: a base, a lenient decoder, and numbers in texts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 T = TypeVar("T")
 ZERO = Decimal(0)
+
+
+class Payload(Struct, frozen=True, rename="camel"):
+    """Base of what exchanges spell in camelCase; fields not named here are ignored."""
 
 
 class Decoder(Generic[T]):

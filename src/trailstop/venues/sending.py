@@ -7,14 +7,22 @@ codes; this is what all of them do alike.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import hashlib
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Container, Mapping
+from typing import TypeVar
 
 import aiohttp
+import structlog
 from msgspec import Struct
 from yarl import URL
 
 from trailstop.errors import ReadFailed
 from trailstop.venues.offset import ServerClock
+from trailstop.venues.settings import AccountSettings
+
+T = TypeVar("T")
 
 HTTP_OK_MAX = 299
 HTTP_FORBIDDEN = 403
@@ -62,24 +70,60 @@ class Reply(Struct, frozen=True):
     sent_ms: int
 
 
-class Sender:
-    """Sends over one kept-alive session; a write is waited for more briefly than a read."""
+class Sender(ABC):
+    """One account's requests over one kept-alive session.
+
+    A write is waited for more briefly than a read.
+    """
 
     def __init__(
         self,
+        venue: str,
+        settings: AccountSettings,
         session: aiohttp.ClientSession,
         server: ServerClock,
-        *,
-        connect_seconds: float,
-        answer_seconds: float,
-        write_answer_seconds: float,
     ) -> None:
+        self.server = server
         self._session = session
-        self._server = server
-        self._read_timeout = _timeout(connect_seconds, answer_seconds)
-        self._write_timeout = _timeout(connect_seconds, write_answer_seconds)
+        self._read_timeout = _timeout(settings.connect_seconds, settings.answer_seconds)
+        self._write_timeout = _timeout(settings.connect_seconds, settings.write_answer_seconds)
+        self._log = structlog.get_logger("trailstop.venue").bind(
+            account=settings.account, venue=venue
+        )
 
-    async def send(
+    @abstractmethod
+    async def server_time(self) -> int:
+        """What the exchange's clock shows, Unix ms. Raises: ReadFailed."""
+
+    async def sync_clock(self) -> None:
+        """Estimate the exchange's clock anew. Raises: ReadFailed."""
+        await self.server.sync(self.server_time)
+
+    async def _timed(
+        self,
+        path: str,
+        clock_codes: Container[int],
+        attempt: Callable[[], Awaitable[T | Failure]],
+    ) -> T | Failure:
+        """Sign and send; once more after reading the clock where that was the refusal.
+
+        The repeat is safe for a write too, with the same client id: the refusal is definite.
+        """
+        answer = await attempt()
+        if (
+            not isinstance(answer, Failure)
+            or answer.kind is not FailureKind.REFUSED
+            or answer.code not in clock_codes
+        ):
+            return answer
+        self._log.warning("the exchange's clock was misjudged, reading it again", path=path)
+        try:
+            await self.sync_clock()
+        except ReadFailed:
+            return answer
+        return await attempt()
+
+    async def _request(
         self,
         method: str,
         url: str,
@@ -89,7 +133,7 @@ class Sender:
         is_write: bool = False,
     ) -> Reply | Failure:
         """Send once. `url` is spelled as it was signed and is not encoded again."""
-        sent_ms = self._server.now_ms()
+        sent_ms = self.server.now_ms()
         try:
             async with self._session.request(
                 method,
@@ -108,6 +152,17 @@ class Sender:
             return Failure(FailureKind.UNKNOWN, 0, "no answer in time")
         except (aiohttp.ClientError, OSError) as error:
             return Failure(FailureKind.UNKNOWN, 0, f"the connection was lost: {error!r}")
+
+
+def signature(secret: str, payload: str) -> str:
+    """HMAC-SHA256 in hexadecimal, with which exchanges know who sent this."""
+    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+
+def out_of_budget(wait_ms: int) -> Failure:
+    """A write that was not sent, since our own budget has room again only then."""
+    text = f"our own request budget is used up for {wait_ms} ms"
+    return Failure(FailureKind.TRANSIENT, 0, text, wait_ms)
 
 
 def foreign_text(body: bytes) -> str:

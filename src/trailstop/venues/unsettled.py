@@ -54,11 +54,25 @@ class Unsettled:
         await asyncio.sleep(wait_ms / MS_PER_SECOND)
         return True
 
+    def failed(
+        self,
+        failure: Failure,
+        client_id: str,
+        refused: Callable[[int, str, int | None], Refused],
+        price: Decimal | None = None,
+    ) -> Refused | Unknown:
+        """A failed write as an outcome, noted where that is not known; see `note`.
 
-def failed(
+        `refused` reads the exchange's own codes.
+        """
+        if failure.kind is FailureKind.UNKNOWN:
+            self.note(client_id, failure.sent_at_ms, price)
+        return _outcome(failure, refused)
+
+
+def _outcome(
     failure: Failure, refused: Callable[[int, str, int | None], Refused]
 ) -> Refused | Unknown:
-    """A failed write as an outcome; `refused` reads the exchange's own codes."""
     match failure.kind:
         case FailureKind.REFUSED:
             return refused(failure.code, failure.text, failure.retry_after_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -158,6 +159,23 @@ def test_the_position_is_told_with_every_order_though_it_has_not_changed():
     assert [row["size"] for row in positions] == ["0.1"] * 4
     numbers = [row["seq"] for row in positions]
     assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("latency_ms", [0, 50])
+def test_a_position_that_is_read_is_no_older_than_what_was_told_of_it(latency_ms):
+    async def scenario(client):
+        stream = await private(client, "position")
+        await client.open_long()
+        for trigger in ("94", "95", "96"):
+            await conditional(client, trigger)
+        await asyncio.sleep(1)
+        echoed = rows(await stream.take(4), "position")
+        first, second = [await Bybit(client).position() for _ in range(2)]
+        return echoed, first, second
+
+    echoed, first, second = run(scenario, latency_ms=latency_ms)
+    assert len(echoed) == 4
+    assert echoed[-1]["seq"] <= first["seq"] <= second["seq"]
 
 
 def test_a_stop_that_fires_keeps_its_id_and_leaves_the_position_flat():

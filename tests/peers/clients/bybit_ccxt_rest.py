@@ -3,7 +3,7 @@
 import time
 
 import ccxt
-from ccxt_setup import bybit_settings, point_bybit_at
+from ccxt_setup import bybit_settings, point_bybit_at, refusal
 from hands import place, say
 
 SYMBOL = "BTC/USDT:USDT"
@@ -16,15 +16,6 @@ ORDERS_LAST_S = 1.0
 
 def connect(where, **changes):
     return point_bybit_at(ccxt.bybit(bybit_settings(where, **changes)), where)
-
-
-def refusal(call, *arguments):
-    """Class and text of the error that a call ends with."""
-    try:
-        call(*arguments)
-    except ccxt.BaseError as error:
-        return {"class": type(error).__name__, "text": str(error)}
-    return None
 
 
 def look_at_market(client):

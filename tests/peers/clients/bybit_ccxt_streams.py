@@ -3,7 +3,7 @@
 import asyncio
 
 import ccxt.pro
-from ccxt_heard import SILENT_START, Heard, anything, connected
+from ccxt_heard import SILENT_START, Account, connected, first_of
 from ccxt_setup import bybit_settings, point_bybit_at
 from hands import place, print_price, say
 
@@ -24,19 +24,13 @@ async def watch_market(client):
         "candles": (client.watch_ohlcv, SYMBOL, "1m"),
         "ticker": (client.watch_ticker, SYMBOL),
     }
-    heard = {name: Heard(*watch) for name, watch in watches.items()}
-    first = {name: await one.until(anything) for name, one in heard.items()}
-    for one in heard.values():
-        one.stop()
-    return first
+    return await first_of(watches)
 
 
 async def trade(client, where):
     """Open by the trade socket, rest and move a stop, and let the price fall through another."""
-    orders = Heard(client.watch_orders, SYMBOL, kept=lambda: client.orders)
-    positions = Heard(client.watch_positions, [SYMBOL])
-    trades = Heard(client.watch_my_trades, SYMBOL, kept=lambda: client.myTrades)
-    balance = Heard(client.watch_balance)
+    account = Account(client, SYMBOL)
+    orders = account.orders
     await connected(client)
     await asyncio.sleep(SUBSCRIBING_S)
 
@@ -45,8 +39,8 @@ async def trade(client, where):
         "opened": await orders.until(
             lambda row: row["id"] == opened["id"] and row["status"] == "closed"
         ),
-        "position": await positions.until(lambda row: row["contracts"] == QUANTITY),
-        "balance": await balance.until(lambda row: row.get("USDT")),
+        "position": await account.positions.until(lambda row: row["contracts"] == QUANTITY),
+        "balance": await account.balance.until(lambda row: row.get("USDT")),
     }
     wish = {"positionIdx": 0, "triggerBy": "LastPrice", "clientOrderId": "peer-stop"}
     stop = await client.create_order_ws(
@@ -76,11 +70,11 @@ async def trade(client, where):
     told["triggered"] = await orders.until(
         lambda row: is_own_stop(row) and row["status"] == "closed"
     )
-    told["trade"] = await trades.until(lambda row: row["side"] == "sell")
-    told["flat"] = await positions.until(lambda row: row["contracts"] == 0)
+    told["trade"] = await account.trades.until(lambda row: row["side"] == "sell")
+    told["flat"] = await account.positions.until(lambda row: row["contracts"] == 0)
     return told | {
         "stop": stop,
-        "errors": [one.error for one in (orders, positions, trades, balance) if one.error],
+        "errors": account.errors(),
     }
 
 

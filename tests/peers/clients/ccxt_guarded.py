@@ -1,26 +1,11 @@
 """ccxt opens a position that a guard watches, sees the guard's stops, and closes it again."""
 
-import time
-
 import ccxt
 from ccxt_setup import point_at, settings
-from hands import place, say
+from hands import place, say, until
 
 SYMBOL = "BTC/USDT:USDT"
 QUANTITY = 0.02
-PATIENCE_S = 10.0
-POLL_S = 0.1
-
-
-def until(look):
-    """What `look` finds first; None when patience ends."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline_s:
-        found = look()
-        if found:
-            return found
-        time.sleep(POLL_S)
-    return None
 
 
 def sized(rows):

@@ -58,6 +58,29 @@ def anything(_row):
     return True
 
 
+async def first_of(watches):
+    """One message of each of these calls, which are given with their arguments."""
+    heard = {name: Heard(*watch) for name, watch in watches.items()}
+    first = {name: await one.until(anything) for name, one in heard.items()}
+    for one in heard.values():
+        one.stop()
+    return first
+
+
+class Account:
+    """Everything that the streams of an account tell about one symbol."""
+
+    def __init__(self, client, symbol):
+        self.orders = Heard(client.watch_orders, symbol, kept=lambda: client.orders)
+        self.positions = Heard(client.watch_positions, [symbol])
+        self.trades = Heard(client.watch_my_trades, symbol, kept=lambda: client.myTrades)
+        self.balance = Heard(client.watch_balance)
+
+    def errors(self):
+        heard = (self.orders, self.positions, self.trades, self.balance)
+        return [one.error for one in heard if one.error]
+
+
 async def connected(client):
     """Wait until the account's stream is open: what happens before it is told to nobody."""
     async with asyncio.timeout(PATIENCE_S):

@@ -1,7 +1,7 @@
 """ccxt's binanceusdm over REST: markets, money, a position, its stops, and refusals."""
 
 import ccxt
-from ccxt_setup import point_at, settings
+from ccxt_setup import point_at, refusal, settings
 from hands import control, place, say
 
 SYMBOL = "BTC/USDT:USDT"
@@ -10,15 +10,6 @@ QUANTITY = 0.02
 
 def connect(where, **changes):
     return point_at(ccxt.binanceusdm(settings(where, **changes)), where)
-
-
-def refusal(call, *arguments):
-    """Class and text of the error that a call ends with."""
-    try:
-        call(*arguments)
-    except ccxt.BaseError as error:
-        return {"class": type(error).__name__, "text": str(error)}
-    return None
 
 
 def look_at_market(client):

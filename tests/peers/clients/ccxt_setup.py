@@ -1,5 +1,7 @@
 """ccxt's binanceusdm and bybit pointed at the paper exchange by their own tables of addresses."""
 
+import ccxt
+
 FUTURES = "fapi"
 LINEAR_ALONE = {"fetchMarkets": {"types": ["linear"]}}
 """The paper exchange has no other markets than the linear ones."""
@@ -43,3 +45,12 @@ def point_bybit_at(client, where):
         urls["ws"]["private"]["contract"] = streams + "/private"
         urls["ws"]["private"]["trade"] = streams + "/trade"
     return client
+
+
+def refusal(call, *arguments):
+    """Class and text of the error that a call ends with."""
+    try:
+        call(*arguments)
+    except ccxt.BaseError as error:
+        return {"class": type(error).__name__, "text": str(error)}
+    return None

@@ -3,7 +3,7 @@
 import asyncio
 
 import ccxt.pro
-from ccxt_heard import SILENT_START, Heard, anything, connected
+from ccxt_heard import SILENT_START, Account, connected, first_of
 from ccxt_setup import point_at, settings
 from hands import place, print_price, say
 
@@ -22,19 +22,13 @@ async def watch_market(client):
         "candles": (client.watch_ohlcv, SYMBOL, "1m"),
         "ticker": (client.watch_ticker, SYMBOL),
     }
-    heard = {name: Heard(*watch) for name, watch in watches.items()}
-    first = {name: await one.until(anything) for name, one in heard.items()}
-    for one in heard.values():
-        one.stop()
-    return first
+    return await first_of(watches)
 
 
 async def watch_account(client, where):
     """Open a position, rest a stop beneath it, and let the price fall through."""
-    orders = Heard(client.watch_orders, SYMBOL, kept=lambda: client.orders)
-    positions = Heard(client.watch_positions, [SYMBOL])
-    trades = Heard(client.watch_my_trades, SYMBOL, kept=lambda: client.myTrades)
-    balance = Heard(client.watch_balance)
+    account = Account(client, SYMBOL)
+    orders = account.orders
     await connected(client)
 
     opened = await client.create_order(SYMBOL, "market", "buy", QUANTITY)
@@ -42,7 +36,7 @@ async def watch_account(client, where):
         "opened": await orders.until(
             lambda row: row["id"] == opened["id"] and row["status"] == "closed"
         ),
-        "position": await positions.until(lambda row: row["contracts"] == QUANTITY),
+        "position": await account.positions.until(lambda row: row["contracts"] == QUANTITY),
     }
     stop = await client.create_order(
         SYMBOL, "market", "sell", QUANTITY, None, {"stopLossPrice": STOP, "reduceOnly": True}
@@ -59,15 +53,15 @@ async def watch_account(client, where):
             and row["status"] == "closed"
         )
     )
-    told["trade"] = await trades.until(lambda row: row["side"] == "sell")
-    told["flat"] = await positions.until(lambda row: row["contracts"] == 0)
-    told["balance"] = await balance.until(lambda row: row.get("USDT"))
+    told["trade"] = await account.trades.until(lambda row: row["side"] == "sell")
+    told["flat"] = await account.positions.until(lambda row: row["contracts"] == 0)
+    told["balance"] = await account.balance.until(lambda row: row.get("USDT"))
     algo = [row["info"] for row in orders.rows if is_algo(row)]
     return told | {
         "stop": stop,
         "algo_statuses": [row["X"] for row in algo],
         "algo_children": sorted({row["ai"] for row in algo if row.get("ai")}),
-        "errors": [one.error for one in (orders, positions, trades, balance) if one.error],
+        "errors": account.errors(),
     }
 
 

@@ -1,10 +1,13 @@
-"""What the client scripts share: their place, the exchange's control interface, and saying."""
+"""What the client scripts share: their place, the exchange's control interface, waiting and saying."""
 
 import json
 import sys
+import time
 import urllib.request
 
 CONTROL_S = 10.0
+PATIENCE_S = 10.0
+POLL_S = 0.1
 
 
 def place():
@@ -28,3 +31,14 @@ def print_price(where, symbol, price):
 def say(understood):
     """Print what the client understood; objects of a library become their texts."""
     print(json.dumps(understood, default=str))
+
+
+def until(look):
+    """What `look` finds first; None when patience ends."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        found = look()
+        if found:
+            return found
+        time.sleep(POLL_S)
+    return None

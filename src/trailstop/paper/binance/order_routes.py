@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from trailstop.paper.binance.params import Params
 from trailstop.paper.binance.routes import Call, Route, Security, by_symbol
 from trailstop.paper.binance.wire_market import order_limits
 from trailstop.paper.model import CONDITIONAL_TYPES, Order, OrderRequest, Rejection
+from trailstop.paper.params import as_text
 
 PLAIN_TYPES = ("MARKET", "LIMIT")
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX")
@@ -81,17 +83,11 @@ def _batch(call: Call, name: str) -> list[dict[str, str]]:
         raise illegal(name) from error
     if not 0 < len(rows) <= MOST_IN_BATCH:
         raise illegal(name)
-    return [{key: _text(value) for key, value in row.items()} for row in rows]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return [{key: as_text(value) for key, value in row.items()} for row in rows]
 
 
 def _each(call: Call, values: dict[str, str], serve: Any) -> Any:
-    single = Call(
-        call.world, Params.of(values), call.now_ms, call.limits, call.listen_keys, call.caller
-    )
+    single = dataclasses.replace(call, params=Params.of(values))
     try:
         return serve(single)
     except ApiError as error:

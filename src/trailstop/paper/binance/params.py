@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qsl
 
 from trailstop.paper.binance.errors import (
@@ -13,16 +12,15 @@ from trailstop.paper.binance.errors import (
     illegal,
     missing,
 )
+from trailstop.paper.params import TextParams
 
-US_PER_MS = 1_000
 CLIENT_ID_LENGTH = 36
 CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 """Page "New Order", parameter newClientOrderId."""
-TRUE_FALSE = {"true": True, "false": False}
 SIDES = ("BUY", "SELL")
 
 
-class Params:
+class Params(TextParams):
     """Query and form of one request; the query wins where both name a parameter."""
 
     def __init__(self, query: str, body: str = "") -> None:
@@ -39,68 +37,13 @@ class Params:
         params.values = values
         return params
 
-    def optional(self, name: str) -> str | None:
-        """The text of a parameter, None where it is absent or empty."""
-        return self.values.get(name) or None
+    def missing(self, name: str) -> ApiError:
+        """-1102."""
+        return missing(name)
 
-    def required(self, name: str) -> str:
-        """The text of a mandatory parameter; ApiError -1102 where it is absent."""
-        text = self.values.get(name)
-        if not text:
-            raise missing(name)
-        return text
-
-    def decimal(self, name: str) -> Decimal | None:
-        """An exact number; ApiError -1130 where it is none."""
-        text = self.values.get(name)
-        if not text:
-            return None
-        try:
-            number = Decimal(text)
-        except InvalidOperation as error:
-            raise illegal(name) from error
-        if not number.is_finite():
-            raise illegal(name)
-        return number
-
-    def whole(self, name: str) -> int | None:
-        """A whole number; ApiError -1130 where it is none."""
-        text = self.values.get(name)
-        if not text:
-            return None
-        try:
-            return int(text)
-        except ValueError as error:
-            raise illegal(name) from error
-
-    def limit(self, default: int, most: int) -> int:
-        """The parameter `limit` within its bounds."""
-        limit = self.whole("limit")
-        if limit is None:
-            return default
-        if limit <= 0:
-            raise illegal("limit")
-        return min(limit, most)
-
-    def time_us(self, name: str) -> int | None:
-        """A time in milliseconds, as the world's microseconds."""
-        at_ms = self.whole(name)
-        return None if at_ms is None else at_ms * US_PER_MS
-
-    def end_us(self) -> int | None:
-        """The parameter `endTime`, to the end of its millisecond."""
-        at_us = self.time_us("endTime")
-        return None if at_us is None else at_us + US_PER_MS - 1
-
-    def flag(self, name: str) -> bool:
-        """True or false, in any case of letters; absent is false."""
-        text = self.values.get(name)
-        if not text:
-            return False
-        value = TRUE_FALSE.get(text.lower())
-        if value is None:
-            raise illegal(name)
-        return value
+    def illegal(self, name: str) -> ApiError:
+        """-1130."""
+        return illegal(name)
 
     def side(self) -> str:
         """BUY or SELL."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
-import msgspec
 from aiohttp import web
-from msgspec import Struct
 
 from trailstop.paper.binance import (
     account_routes,
@@ -30,10 +28,11 @@ from trailstop.paper.binance.listenkeys import ListenKeys
 from trailstop.paper.binance.params import Params
 from trailstop.paper.binance.routes import Call, Route, Security
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import Asked, Fault
+from trailstop.paper.faults import Fault
 from trailstop.paper.model import Account, Rejection
+from trailstop.paper.requests import Reply, Requests, Sent
 from trailstop.paper.serving import Conditions
-from trailstop.paper.travel import Lost, Road, lose, takes_effect
+from trailstop.paper.travel import takes_effect
 
 OK = 200
 FORBIDDEN = 403
@@ -44,9 +43,6 @@ MS_PER_SECOND = 1_000
 KEY_HEADER = "X-MBX-APIKEY"
 WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 CLIENT_ID_NAMES = ("newClientOrderId", "clientAlgoId", "origClientOrderId")
-
-Answer = tuple[int, Any, dict[str, str]]
-"""HTTP status, content (a text is sent as a page of HTML), further headers."""
 
 # Page "General Info", section "HTTP Return Codes", and page "Error Code".
 FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
@@ -84,17 +80,15 @@ FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
 }
 
 
-class _Sent(Struct, frozen=True):
-    """A request as it was sent."""
+class _Sent(Sent, frozen=True):
+    """The query and the form as they were signed."""
 
-    asked: Asked
     params: Params
     query: str
     body: str
-    remote: str
 
 
-class Rest:
+class Rest(Requests[_Sent]):
     """Serves the endpoints over one world."""
 
     def __init__(
@@ -104,14 +98,11 @@ class Rest:
         limits: LimitSettings,
         listen_keys: ListenKeys,
     ) -> None:
-        self._exchange = exchange
-        self._road = Road(exchange, conditions)
+        super().__init__(exchange, conditions)
         self._limits = limits
         self._listen_keys = listen_keys
-        self._addresses: dict[str, AddressLimit] = {}
-        self._orders: dict[str, OrderLimit] = {}
-        self.served: Counter[str] = Counter()
-        """Requests by method and path, as they arrived."""
+        self._addresses = defaultdict[str, AddressLimit](lambda: AddressLimit(limits))
+        self._orders = defaultdict[str, OrderLimit](lambda: OrderLimit(limits))
         countdowns = Countdowns(exchange)
         self._routes: dict[tuple[str, str], Route] = {
             (route.method, route.path): route
@@ -126,48 +117,25 @@ class Rest:
             for route in routes
         }
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Serve one request: travel, effect, travel, with the faults and holds that hit it."""
-        sent = await self._read(request)
-        self.served[f"{sent.asked.method} {sent.asked.path}"] += 1
-        try:
-            status, content, headers = await self._road.carry(
-                sent.asked, lambda fault: self._effect(sent, fault)
-            )
-        except Lost as lost:
-            return await lose(request, lost.fault)
-        if isinstance(content, str):
-            return web.Response(text=content, status=status, content_type="text/html")
-        return web.Response(
-            body=msgspec.json.encode(content),
-            status=status,
-            headers=headers,
-            content_type="application/json",
-        )
-
     async def _read(self, request: web.BaseRequest) -> _Sent:
         path, _, query = request.raw_path.partition("?")
         body = (await request.read()).decode() if request.body_exists else ""
         params = Params(query, body)
         values = params.values
-        key = request.headers.get(KEY_HEADER, "")
-        account = self._exchange.world.accounts.get(key)
-        asked = Asked(
-            method=request.method,
-            path=path,
-            account=key,
-            account_name=account.name if account is not None else "",
-            symbol=values.get("symbol", ""),
-            client_id=next((values[name] for name in CLIENT_ID_NAMES if name in values), ""),
-            params={name: text for name, text in values.items() if name != "signature"},
+        asked = self._road.asked(
+            request.method,
+            path,
+            request.headers.get(KEY_HEADER, ""),
+            {name: text for name, text in values.items() if name != "signature"},
+            next((values[name] for name in CLIENT_ID_NAMES if name in values), ""),
         )
-        return _Sent(asked, params, query, body, request.remote or "")
+        return _Sent(asked, request.remote or "", params, query, body)
 
-    def _effect(self, sent: _Sent, fault: Fault | None) -> Answer:
+    def _effect(self, sent: _Sent, fault: Fault | None) -> Reply:
         """What the request does, at this moment, and what is answered to it."""
-        address = self._address(sent.remote)
+        address = self._addresses[sent.remote]
         now_ms = self._exchange.now_ms
-        answer: Answer | None = None
+        answer: Reply | None = None
         if takes_effect(fault):
             answer = self._serve(sent, address)
         if fault is not None:
@@ -182,7 +150,7 @@ class Rest:
         answer[2][WEIGHT_HEADER] = str(address.used(now_ms))
         return answer
 
-    def _serve(self, sent: _Sent, address: AddressLimit) -> Answer:
+    def _serve(self, sent: _Sent, address: AddressLimit) -> Reply:
         asked = sent.asked
         headers: dict[str, str] = {}
         try:
@@ -193,9 +161,9 @@ class Rest:
             address.take(route.weigh(sent.params), now_ms)
             caller = self._caller(route, sent, now_ms)
             if route.orders and caller is not None:
-                headers.update(self._order_limit(caller.key).take(route.orders, now_ms))
+                headers.update(self._orders[caller.key].take(route.orders, now_ms))
             world = self._exchange.sync()
-            call = Call(world, sent.params, now_ms, self._limits, self._listen_keys, caller)
+            call = Call(world, sent.params, caller, now_ms, self._limits, self._listen_keys)
             content = route.serve(call)
         except ApiError as error:
             return _refusal(error, headers)
@@ -214,18 +182,8 @@ class Rest:
             check_signature(account.secret, sent.query, sent.body)
         return account
 
-    def _address(self, remote: str) -> AddressLimit:
-        if remote not in self._addresses:
-            self._addresses[remote] = AddressLimit(self._limits)
-        return self._addresses[remote]
 
-    def _order_limit(self, key: str) -> OrderLimit:
-        if key not in self._orders:
-            self._orders[key] = OrderLimit(self._limits)
-        return self._orders[key]
-
-
-def _refusal(error: ApiError, headers: dict[str, str]) -> Answer:
+def _refusal(error: ApiError, headers: dict[str, str]) -> Reply:
     # Refusals without a variable part are raised again and again; their trace would grow.
     error.__traceback__ = None
     return error.status, {"code": error.code, "msg": error.text}, headers | error.headers

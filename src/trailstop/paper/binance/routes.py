@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from trailstop.paper.binance.errors import INVALID_SYMBOL
 from trailstop.paper.binance.params import Params
-from trailstop.paper.model import Account, Market
-from trailstop.paper.world import World
+from trailstop.paper.calls import BaseCall
+from trailstop.paper.model import Market
 
 if TYPE_CHECKING:
     from trailstop.paper.binance.limits import LimitSettings
@@ -26,26 +26,12 @@ class Security(Enum):
 
 
 @dataclass(slots=True)
-class Call:
+class Call(BaseCall[Params]):
     """One request at the moment of its effect."""
 
-    world: World
-    params: Params
     now_ms: int
     limits: LimitSettings
     listen_keys: ListenKeys
-    caller: Account | None = None
-
-    @property
-    def account(self) -> Account:
-        """The caller's account; only for endpoints that ask for a key."""
-        assert self.caller is not None
-        return self.caller
-
-    @property
-    def key(self) -> str:
-        """The caller's API key."""
-        return self.account.key
 
     def symbol(self) -> str:
         """The mandatory parameter `symbol`; ApiError -1121 for an unknown one."""

@@ -18,11 +18,12 @@ from trailstop.paper.binance import events
 from trailstop.paper.binance.beats import Beats
 from trailstop.paper.binance.listenkeys import ListenKeys
 from trailstop.paper.binance.market_routes import INTERVALS
-from trailstop.paper.binance.sockets import POLICY_VIOLATION, Socket, answer, refusal
+from trailstop.paper.binance.sockets import Socket, answer, refusal
 from trailstop.paper.binance.user_events import UserEvents
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.facts import BookMoved, Fact, KlineMoved, MarketChanged, TradePrinted
 from trailstop.paper.faults import Faults
+from trailstop.paper.outbox import POLICY_VIOLATION
 
 GROUPS = ("public", "market", "private")
 DEPTH_LEVELS = (5, 10, 20)

@@ -12,6 +12,7 @@ from trailstop.paper.chance import chance
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.facts import AccountChanged, ConditionalChanged, Fact, OrderChanged
 from trailstop.paper.model import ZERO, Position
+from trailstop.paper.moments import AccountFact, by_moment
 
 FUNDING = "FUNDING_FEE"
 LEDGER_KINDS = {FUNDING: FUNDING, "WITHDRAW": "TRANSFER"}
@@ -34,39 +35,27 @@ class UserEvents:
 
     def of(self, facts: Sequence[Fact]) -> Iterator[tuple[str, events.Event]]:
         """Account and event, in the order in which they are sent."""
-        moment: dict[str, list[OrderChanged | AccountChanged | ConditionalChanged]] = {}
-        moment_us = 0
-        for fact in facts:
-            if not isinstance(fact, OrderChanged | AccountChanged | ConditionalChanged):
-                continue
-            if fact.time_us != moment_us:
-                yield from self._spell(moment, moment_us)
-                moment, moment_us = {}, fact.time_us
-            if self._listen_keys.key_of(fact.account) is not None:
-                moment.setdefault(fact.account, []).append(fact)
-        yield from self._spell(moment, moment_us)
-
-    def _spell(
-        self,
-        moment: dict[str, list[OrderChanged | AccountChanged | ConditionalChanged]],
-        moment_us: int,
-    ) -> Iterator[tuple[str, events.Event]]:
-        for account, facts in moment.items():
-            name = self._exchange.world.accounts[account].name
-            drawn = chance(self._exchange.seed, "algo_order", name, moment_us)
-            algo = [fact for fact in facts if isinstance(fact, ConditionalChanged)]
-            others = [fact for fact in facts if not isinstance(fact, ConditionalChanged)]
-            ordered = facts
-            if drawn < ALGO_FIRST_BELOW:
-                ordered = [*algo, *others]
-            elif drawn < ALGO_LAST_BELOW:
-                ordered = [*others, *algo]
-            for fact in ordered:
+        for moment_us, account, told in by_moment(facts, self._listens):
+            for fact in self._ordered(account, told, moment_us):
                 yield from ((account, event) for event in self._events(fact))
 
-    def _events(
-        self, fact: OrderChanged | AccountChanged | ConditionalChanged
-    ) -> Iterator[events.Event]:
+    def _listens(self, account: str) -> bool:
+        return self._listen_keys.key_of(account) is not None
+
+    def _ordered(
+        self, account: str, facts: Sequence[AccountFact], moment_us: int
+    ) -> Sequence[AccountFact]:
+        name = self._exchange.world.accounts[account].name
+        drawn = chance(self._exchange.seed, "algo_order", name, moment_us)
+        algo = [fact for fact in facts if isinstance(fact, ConditionalChanged)]
+        others = [fact for fact in facts if not isinstance(fact, ConditionalChanged)]
+        if drawn < ALGO_FIRST_BELOW:
+            return [*algo, *others]
+        if drawn < ALGO_LAST_BELOW:
+            return [*others, *algo]
+        return facts
+
+    def _events(self, fact: AccountFact) -> Iterator[events.Event]:
         match fact:
             case ConditionalChanged():
                 yield events.algo_update(fact)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from trailstop.paper.bybit.executions import Execution, Executions
 from trailstop.paper.bybit.limits import BybitLimits, CallLimit
-from trailstop.paper.bybit.spelling import US_PER_MS, id_text
+from trailstop.paper.bybit.spelling import US_PER_MS, id_text, sequence
 from trailstop.paper.bybit.wire_orders import (
     Known,
     Row,
@@ -88,6 +88,7 @@ class Desk:
         self._pending: dict[str, Entry] = {}
         self._refused: dict[str, list[Entry]] = {}
         self._tellers: list[Teller] = []
+        self._position_seq = 0
         exchange.listen(self._hear)
 
     def on_order(self, teller: Teller) -> None:
@@ -97,6 +98,17 @@ class Desk:
         fill.
         """
         self._tellers.append(teller)
+
+    # --- Positions ------------------------------------------------------------------------------
+
+    def told_seq(self, now_us: int) -> int:
+        """The `seq` of a position that is told now; each is higher than the one before."""
+        self._position_seq = max(self._position_seq + 1, sequence(now_us))
+        return self._position_seq
+
+    def read_seq(self, now_us: int) -> int:
+        """The `seq` of a position that is read now; never lower than what was told before."""
+        return max(self._position_seq, sequence(now_us))
 
     # --- Accepting ------------------------------------------------------------------------------
 

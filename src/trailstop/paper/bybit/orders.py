@@ -54,7 +54,7 @@ def perform(desk: Desk, key: str, operation: str, raw: dict[str, Any]) -> Perfor
     """Do one order call, such as `order.create`, for an account; raises ApiError."""
     world = desk.exchange.world
     serve = OPERATIONS[operation]
-    call = Call(world, Params(raw), desk, world.accounts[key])
+    call = Call(world, Params(raw), world.accounts[key], desk)
     headers = desk.calls.take(
         key,
         operation,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from trailstop.paper.bybit.errors import ApiError, bad
-from trailstop.paper.bybit.spelling import CATEGORY, PRICE_TYPES, US_PER_MS, WORLD_SIDES
+from trailstop.paper.bybit.spelling import CATEGORY, PRICE_TYPES, WORLD_SIDES
+from trailstop.paper.params import TextParams, as_text
 
-TRUE_FALSE = {"true": True, "false": False}
 LINK_ID_LENGTH = 36
 
 
-class Params:
+class Params(TextParams):
     """Values as texts; `raw` holds what is no plain value, such as the orders of a batch.
 
     A value of null is one that was not sent.
@@ -24,7 +24,7 @@ class Params:
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
-        self.values = {name: _text(value) for name, value in raw.items() if value is not None}
+        self.values = {name: as_text(value) for name, value in raw.items() if value is not None}
 
     @classmethod
     def of_query(cls, query: str) -> Params:
@@ -41,68 +41,20 @@ class Params:
         except msgspec.DecodeError as error:
             raise bad("Request parameter error.") from error
 
-    def optional(self, name: str) -> str | None:
-        """The text of a parameter, None where it is absent or empty."""
-        return self.values.get(name) or None
+    def missing(self, name: str) -> ApiError:
+        """10001."""
+        return bad(f"params error: {name} is required")
 
-    def required(self, name: str) -> str:
-        """The text of a mandatory parameter; ApiError 10001 where it is absent."""
-        text = self.values.get(name)
-        if not text:
-            raise bad(f"params error: {name} is required")
-        return text
+    def illegal(self, name: str) -> ApiError:
+        """10001."""
+        return invalid(name)
 
     def decimal(self, name: str) -> Decimal | None:
         """An exact number that is not negative; ApiError 10001 where it is none."""
-        text = self.values.get(name)
-        if not text:
-            return None
-        try:
-            number = Decimal(text)
-        except InvalidOperation as error:
-            raise invalid(name) from error
-        if not number.is_finite() or number < 0:
+        number = super().decimal(name)
+        if number is not None and number < 0:
             raise invalid(name)
         return number
-
-    def whole(self, name: str) -> int | None:
-        """A whole number; ApiError 10001 where it is none."""
-        text = self.values.get(name)
-        if not text:
-            return None
-        try:
-            return int(text)
-        except ValueError as error:
-            raise invalid(name) from error
-
-    def limit(self, default: int, most: int) -> int:
-        """The parameter `limit` within its bounds."""
-        limit = self.whole("limit")
-        if limit is None:
-            return default
-        if limit <= 0:
-            raise invalid("limit")
-        return min(limit, most)
-
-    def time_us(self, name: str) -> int | None:
-        """A time in milliseconds, as the world's microseconds."""
-        at_ms = self.whole(name)
-        return None if at_ms is None else at_ms * US_PER_MS
-
-    def end_us(self, name: str) -> int | None:
-        """A time in milliseconds, to the end of its millisecond."""
-        at_us = self.time_us(name)
-        return None if at_us is None else at_us + US_PER_MS - 1
-
-    def flag(self, name: str) -> bool:
-        """True or false; absent is false."""
-        text = self.values.get(name)
-        if not text:
-            return False
-        value = TRUE_FALSE.get(text.lower())
-        if value is None:
-            raise invalid(name)
-        return value
 
     def side(self) -> str:
         """The side as the world spells it."""
@@ -137,7 +89,3 @@ class Params:
 def invalid(name: str) -> ApiError:
     """10001: a parameter cannot be read as what it should be."""
     return bad(f"{name} invalid")
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

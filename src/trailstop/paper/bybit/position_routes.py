@@ -32,8 +32,9 @@ def positions(call: Call) -> Answer:
     by_symbol = call.params.optional("symbol") is not None
     if not by_symbol and call.params.optional("settleCoin") is None:
         raise bad("params error: symbol or settleCoin is required")
+    seq = call.desk.read_seq(call.now_us)
     rows = [
-        ((0, -number), position_row(held))
+        ((0, -number), position_row(held, seq))
         for number, held in enumerate(
             held
             for market in call.markets()

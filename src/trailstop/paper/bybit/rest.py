@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from aiohttp import web
-from msgspec import Struct
 
 from trailstop.paper.bybit import (
     account_routes,
@@ -24,17 +22,15 @@ from trailstop.paper.bybit.limits import MS_PER_SECOND, AddressLimit, over
 from trailstop.paper.bybit.params import Params
 from trailstop.paper.bybit.routes import Answer, Call, Route
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import Asked, Fault
+from trailstop.paper.faults import Fault
 from trailstop.paper.model import Rejection
+from trailstop.paper.requests import Reply, Requests, Sent
 from trailstop.paper.serving import Conditions
-from trailstop.paper.travel import Lost, Road, lose, takes_effect
+from trailstop.paper.travel import takes_effect
 
 GATEWAY_TIMEOUT = 504
 UNAVAILABLE = 503
 TOO_FREQUENT = "access too frequent"
-
-Reply = tuple[int, Any, dict[str, str]]
-"""HTTP status, content (a text is sent as a page of HTML), further headers."""
 
 # Page "Error Codes", sections "HTTP Code" and "UTA & Classic account".
 FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
@@ -48,26 +44,21 @@ FAULT_ANSWERS: dict[str, tuple[int, Any]] = {
 }
 
 
-class _Sent(Struct, frozen=True):
-    """A request as it was sent."""
+class _Sent(Sent, frozen=True):
+    """The parts of a request that are signed, and the headers that prove it."""
 
-    asked: Asked
     headers: Mapping[str, str]
     query: str
     body: bytes
-    remote: str
 
 
-class Rest:
+class Rest(Requests[_Sent]):
     """Serves the endpoints over one world."""
 
     def __init__(self, exchange: Exchange, conditions: Conditions, desk: Desk) -> None:
-        self._exchange = exchange
+        super().__init__(exchange, conditions)
         self._desk = desk
-        self._road = Road(exchange, conditions)
-        self._addresses: dict[str, AddressLimit] = {}
-        self.served: Counter[str] = Counter()
-        """Requests by method and path, as they arrived."""
+        self._addresses = defaultdict[str, AddressLimit](lambda: AddressLimit(desk.limits))
         self._routes: dict[tuple[str, str], Route] = {
             (route.method, route.path): route
             for routes in (
@@ -80,25 +71,6 @@ class Rest:
             for route in routes
         }
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Serve one request: travel, effect, travel, with the faults and holds that hit it."""
-        sent = await self._read(request)
-        self.served[f"{sent.asked.method} {sent.asked.path}"] += 1
-        try:
-            status, content, headers = await self._road.carry(
-                sent.asked, lambda fault: self._effect(sent, fault)
-            )
-        except Lost as lost:
-            return await lose(request, lost.fault)
-        if isinstance(content, str):
-            return web.Response(text=content, status=status, content_type="text/html")
-        return web.Response(
-            body=msgspec.json.encode(content),
-            status=status,
-            headers=headers,
-            content_type="application/json",
-        )
-
     async def _read(self, request: web.BaseRequest) -> _Sent:
         path, _, query = request.raw_path.partition("?")
         body = await request.read() if request.body_exists else b""
@@ -108,21 +80,14 @@ class Rest:
             # It is refused in its turn; faults and holds see a request without parameters.
             params = Params({})
         key = request.headers.get(KEY_HEADER, "")
-        account = self._exchange.world.accounts.get(key)
-        asked = Asked(
-            method=request.method,
-            path=path,
-            account=key,
-            account_name=account.name if account is not None else "",
-            symbol=params.values.get("symbol", ""),
-            client_id=params.values.get("orderLinkId", ""),
-            params=params.values,
+        asked = self._road.asked(
+            request.method, path, key, params.values, params.values.get("orderLinkId", "")
         )
-        return _Sent(asked, request.headers, query, body, request.remote or "")
+        return _Sent(asked, request.remote or "", request.headers, query, body)
 
     def _effect(self, sent: _Sent, fault: Fault | None) -> Reply:
         """What the request does, at this moment, and what is answered to it."""
-        address = self._address(sent.remote)
+        address = self._addresses[sent.remote]
         reply: Reply | None = None
         if takes_effect(fault):
             reply = self._serve(sent, address)
@@ -153,7 +118,7 @@ class Rest:
             if route is None:
                 return NOT_FOUND, "<html><body>404 page not found</body></html>", {}
             world = self._exchange.sync()
-            call = Call(world, Params({}), self._desk)
+            call = Call(world, Params({}), None, self._desk)
             if route.most is not None:
                 payload = sent.query if asked.method == "GET" else sent.body.decode()
                 call.caller = check_request(world.accounts, sent.headers, payload, now_ms)
@@ -172,11 +137,6 @@ class Rest:
         finally:
             self._exchange.tell()
         return OK, self._envelope(answer), headers
-
-    def _address(self, remote: str) -> AddressLimit:
-        if remote not in self._addresses:
-            self._addresses[remote] = AddressLimit(self._desk.limits)
-        return self._addresses[remote]
 
     def _envelope(self, answer: Answer, ret_code: int = 0) -> dict[str, Any]:
         return {

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from trailstop.paper.bybit.errors import bad
 from trailstop.paper.bybit.limits import BybitLimits
 from trailstop.paper.bybit.params import Params
-from trailstop.paper.model import Account, Market
-from trailstop.paper.world import World
+from trailstop.paper.calls import BaseCall
+from trailstop.paper.model import Market
 
 if TYPE_CHECKING:
     from trailstop.paper.bybit.desk import Desk
 
 
 @dataclass(slots=True)
-class Call:
+class Call(BaseCall[Params]):
     """One request at the moment of its effect."""
 
-    world: World
-    params: Params
     desk: Desk
-    caller: Account | None = None
-
-    @property
-    def now_us(self) -> int:
-        """The present virtual time."""
-        return self.world.now_us
-
-    @property
-    def account(self) -> Account:
-        """The caller's account; only for signed endpoints."""
-        assert self.caller is not None
-        return self.caller
-
-    @property
-    def key(self) -> str:
-        """The caller's API key."""
-        return self.account.key
 
     def market(self) -> Market:
         """The market that the mandatory parameter `symbol` names; ApiError 10001 for none."""
@@ -64,7 +45,7 @@ class Call:
 
     def single(self, raw: dict[str, Any]) -> Call:
         """The same call for one order of a batch."""
-        return Call(self.world, Params(raw), self.desk, self.caller)
+        return replace(self, params=Params(raw))
 
     def _known(self, symbol: str) -> Market:
         market = self.world.markets.get(symbol)

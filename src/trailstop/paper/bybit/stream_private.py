@@ -9,13 +9,14 @@ from msgspec import structs
 
 from trailstop.paper.bybit.desk import Desk
 from trailstop.paper.bybit.executions import FUNDING_FEE
-from trailstop.paper.bybit.spelling import plain, sequence
+from trailstop.paper.bybit.spelling import plain
 from trailstop.paper.bybit.wire_account import held_leg, position_event, wallet_row
 from trailstop.paper.bybit.wire_orders import Row, fast_execution_row
 from trailstop.paper.chance import chance
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.facts import AccountChanged, ConditionalChanged, Fact, OrderChanged
 from trailstop.paper.model import Conditional, Position
+from trailstop.paper.moments import AccountFact, by_moment
 
 ORDER, POSITION, EXECUTION, WALLET = "order", "position", "execution", "wallet"
 FAST_EXECUTION = "execution.fast"
@@ -24,7 +25,6 @@ SEPARATELY_BELOW = 0.5
 PASSING = ("TRIGGERING", "FINISHED")
 """Steps of a conditional order that are not told: what it does next, or has done as an order, is
 told at the same moment."""
-AccountFact = OrderChanged | AccountChanged | ConditionalChanged
 Told = dict[str, list[Row]]
 
 
@@ -40,41 +40,28 @@ class PrivateEvents:
         self._exchange = exchange
         self._desk = desk
         self._listens = listens
-        self._sequence = 0
         self._shown: dict[int, Decimal] = {}
         """Quantity last told of stops for a whole position, which ended ones go on to show."""
 
     def of(self, facts: Sequence[Fact]) -> Iterator[tuple[str, str, list[Row]]]:
         """Account, topic and the rows of one message, in the order in which they are sent."""
-        moment: dict[str, list[AccountFact]] = {}
-        moment_us = 0
-        for fact in facts:
-            if not isinstance(fact, OrderChanged | AccountChanged | ConditionalChanged):
-                continue
-            if fact.time_us != moment_us:
-                yield from self._spell(moment, moment_us)
-                moment, moment_us = {}, fact.time_us
-            if self._listens(fact.account):
-                moment.setdefault(fact.account, []).append(fact)
-        yield from self._spell(moment, moment_us)
-
-    def _spell(
-        self, moment: dict[str, list[AccountFact]], moment_us: int
-    ) -> Iterator[tuple[str, str, list[Row]]]:
-        for key, facts in moment.items():
+        for moment_us, key, moment in by_moment(facts, self._listens):
             told: Told = {kind: [] for kind in KINDS}
-            for fact in facts:
+            for fact in moment:
                 self._put(told, fact)
-            name = self._exchange.world.accounts[key].name
+            yield from ((key, kind, rows) for kind, rows in self._messages(told, key, moment_us))
 
-            def drawn(question: str, kind: str, name: str = name) -> float:
-                return chance(self._exchange.seed, question, name, moment_us, kind)
+    def _messages(self, told: Told, key: str, moment_us: int) -> Iterator[tuple[str, list[Row]]]:
+        name = self._exchange.world.accounts[key].name
 
-            for kind in sorted(KINDS, key=lambda kind: drawn("topic_order", kind)):
-                if drawn("one_message", kind) < SEPARATELY_BELOW:
-                    yield from ((key, kind, [row]) for row in told[kind])
-                elif told[kind]:
-                    yield key, kind, told[kind]
+        def drawn(question: str, kind: str) -> float:
+            return chance(self._exchange.seed, question, name, moment_us, kind)
+
+        for kind in sorted(KINDS, key=lambda kind: drawn("topic_order", kind)):
+            if drawn("one_message", kind) < SEPARATELY_BELOW:
+                yield from ((kind, [row]) for row in told[kind])
+            elif told[kind]:
+                yield kind, told[kind]
 
     def _put(self, told: Told, fact: AccountFact) -> None:
         match fact:
@@ -134,6 +121,5 @@ class PrivateEvents:
         world = self._exchange.world
         account = world.accounts[position.account]
         held = held_leg(world, account, position.symbol, position.position_side)
-        self._sequence = max(self._sequence + 1, sequence(world.now_us))
-        row = position_event(structs.replace(held, position=position), world.now_us)
-        told[POSITION].append(row | {"seq": self._sequence})
+        seq = self._desk.told_seq(world.now_us)
+        told[POSITION].append(position_event(structs.replace(held, position=position), seq))

@@ -21,7 +21,7 @@ from trailstop.paper.bybit.orders import OPERATIONS, Performed, perform
 from trailstop.paper.bybit.params import Params
 from trailstop.paper.bybit.sockets import Frame, Socket, authenticate
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import Asked, Fault
+from trailstop.paper.faults import Fault
 from trailstop.paper.serving import Conditions
 from trailstop.paper.travel import Lost, Road, takes_effect
 
@@ -92,16 +92,8 @@ class TradeSockets:
     async def _carry(self, socket: Socket, frame: Frame) -> None:
         op = str(frame.get("op", ""))
         params = Params(_arguments(frame))
-        account = self._exchange.world.accounts.get(socket.account)
-        asked = Asked(
-            method=METHOD,
-            path=op,
-            account=socket.account,
-            account_name=account.name if account is not None else "",
-            symbol=params.values.get("symbol", ""),
-            client_id=params.values.get("orderLinkId", ""),
-            params=params.values,
-        )
+        link_id = params.values.get("orderLinkId", "")
+        asked = self._road.asked(METHOD, op, socket.account, params.values, link_id)
         self.served[f"{METHOD} {op}"] += 1
         try:
             answer = await self._road.carry(asked, lambda fault: self._effect(socket, frame, fault))

@@ -18,7 +18,6 @@ from trailstop.paper.bybit.spelling import (
     US_PER_MS,
     money,
     plain,
-    sequence,
     stamp,
     trimmed,
 )
@@ -105,8 +104,11 @@ def held_leg(world: World, account: Account, symbol: str, position_side: str) ->
     )
 
 
-def position_row(held: Held) -> Row:
-    """Page "Get Position Info"; a flat leg has no side and size 0."""
+def position_row(held: Held, seq: int) -> Row:
+    """Page "Get Position Info"; a flat leg has no side and size 0.
+
+    `seq` is of the moment at which the row is read or told, and orders rows of both.
+    """
     position = held.position
     size = abs(position.amount)
     value = size * position.entry_price
@@ -146,7 +148,7 @@ def position_row(held: Held) -> Row:
         "curRealisedPnl": money(result),
         "cumRealisedPnl": money(held.result_before + result),
         "breakEvenPrice": _break_even(held, result),
-        "seq": sequence(held.updated_us),
+        "seq": seq,
         "isReduceOnly": held.market.status == SETTLING,
         "mmrSysUpdatedTime": "",
         "leverageSysUpdatedTime": "",
@@ -156,11 +158,11 @@ def position_row(held: Held) -> Row:
     }
 
 
-def position_event(held: Held, now_us: int) -> Row:
-    """A leg as the topic `position` carries it at this moment; `seq` rises with each of them."""
-    row = position_row(held)
+def position_event(held: Held, seq: int) -> Row:
+    """A leg as the topic `position` carries it."""
+    row = position_row(held, seq)
     price = row.pop("avgPrice")
-    return row | {"category": CATEGORY, "entryPrice": price, "seq": sequence(now_us)}
+    return row | {"category": CATEGORY, "entryPrice": price}
 
 
 def wallet_row(world: World, account: Account) -> Row:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Instrument, Side
 from trailstop.ports import CloseRequest, StopRequest
+from trailstop.venues.checks import exact, on_grid, unless
 
 ID_PATTERN = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 """Client ids as the `New-Order` page allows them (read 2026-11)."""
@@ -48,7 +49,7 @@ def check_stop(
     params: Mapping[str, str], request: StopRequest, instrument: Instrument, account: str
 ) -> str | None:
     """Say what is wrong with a stop about to be sent, or None."""
-    price = _number(params.get("triggerPrice"))
+    price = exact(params.get("triggerPrice"))
     whole = request.role is Role.BACKSTOP
     watched = {"last": "CONTRACT_PRICE", "mark": "MARK_PRICE"}[request.trigger]
     if request.role is Role.FOREIGN:
@@ -56,16 +57,16 @@ def check_stop(
     return (
         _check_common(params, request.leg, request.side, account, STOP_FIELDS)
         or _check_id(params.get("clientAlgoId"), request.client_id)
-        or _unless(params.get("algoType") == "CONDITIONAL", "algoType is not CONDITIONAL")
-        or _unless(params.get("type") == "STOP_MARKET", "type is not STOP_MARKET")
-        or _unless(params.get("workingType") == watched, f"workingType is not {watched}")
-        or _unless(params.get("priceProtect", "false") == "false", "priceProtect could block it")
-        or _unless(price is not None and price > 0, "the trigger price is not above 0")
-        or _unless(price == request.price, "the trigger price is not the one asked for")
-        or _on_grid(price, instrument.tick_size, "the trigger price is off the tick grid")
+        or unless(params.get("algoType") == "CONDITIONAL", "algoType is not CONDITIONAL")
+        or unless(params.get("type") == "STOP_MARKET", "type is not STOP_MARKET")
+        or unless(params.get("workingType") == watched, f"workingType is not {watched}")
+        or unless(params.get("priceProtect", "false") == "false", "priceProtect could block it")
+        or unless(price is not None and price > 0, "the trigger price is not above 0")
+        or unless(price == request.price, "the trigger price is not the one asked for")
+        or on_grid(price, instrument.tick_size, "the trigger price is off the tick grid")
         or _check_leg(params, request.leg, request.side)
         or (_check_whole(params) if whole else _check_sized(params, request.quantity, instrument))
-        or _unless(whole or _only_reduces(params), "an order that is not reduce-only")
+        or unless(whole or _only_reduces(params), "an order that is not reduce-only")
     )
 
 
@@ -76,10 +77,10 @@ def check_close(
     return (
         _check_common(params, request.leg, request.side, account, CLOSE_FIELDS)
         or _check_id(params.get("newClientOrderId"), request.client_id)
-        or _unless(params.get("type") == "MARKET", "type is not MARKET")
+        or unless(params.get("type") == "MARKET", "type is not MARKET")
         or _check_leg(params, request.leg, request.side)
         or _check_sized(params, request.quantity, instrument)
-        or _unless(_only_reduces(params), "an order that is not reduce-only")
+        or unless(_only_reduces(params), "an order that is not reduce-only")
     )
 
 
@@ -90,11 +91,11 @@ def _check_common(
     selling = params.get("side") == "SELL"
     buying = params.get("side") == "BUY"
     return (
-        _unless(not strange, f"unexpected parameters {', '.join(strange)}")
-        or _unless(leg.venue == "binance", f"the leg {leg} is on another exchange")
-        or _unless(leg.account == account, f"the leg {leg} is of another account")
-        or _unless(params.get("symbol") == leg.symbol, f"the symbol is not that of {leg}")
-        or _unless(
+        unless(not strange, f"unexpected parameters {', '.join(strange)}")
+        or unless(leg.venue == "binance", f"the leg {leg} is on another exchange")
+        or unless(leg.account == account, f"the leg {leg} is of another account")
+        or unless(params.get("symbol") == leg.symbol, f"the symbol is not that of {leg}")
+        or unless(
             selling if side is Side.LONG else buying, f"the order's side adds to a {side.value}"
         )
     )
@@ -103,11 +104,11 @@ def _check_common(
 def _check_leg(params: Mapping[str, str], leg: Leg, side: Side) -> str | None:
     sent = params.get("positionSide")
     if leg.position_side == "both":
-        return _unless(sent is None, f"a positionSide, while {leg} is of one-way mode")
+        return unless(sent is None, f"a positionSide, while {leg} is of one-way mode")
     return (
-        _unless(leg.position_side == side.value, f"the leg {leg} cannot hold a {side.value}")
-        or _unless(sent == leg.position_side.upper(), f"the positionSide is not that of {leg}")
-        or _unless("reduceOnly" not in params, "hedge mode takes no reduceOnly")
+        unless(leg.position_side == side.value, f"the leg {leg} cannot hold a {side.value}")
+        or unless(sent == leg.position_side.upper(), f"the positionSide is not that of {leg}")
+        or unless("reduceOnly" not in params, "hedge mode takes no reduceOnly")
     )
 
 
@@ -125,9 +126,9 @@ def _check_id(sent: str | None, wanted: str) -> str | None:
 
 
 def _check_whole(params: Mapping[str, str]) -> str | None:
-    return _unless(
+    return unless(
         params.get("closePosition") == "true", "a backstop without closePosition"
-    ) or _unless(
+    ) or unless(
         "quantity" not in params and "reduceOnly" not in params,
         "a backstop takes neither quantity nor reduceOnly",
     )
@@ -136,28 +137,12 @@ def _check_whole(params: Mapping[str, str]) -> str | None:
 def _check_sized(
     params: Mapping[str, str], position: Decimal, instrument: Instrument
 ) -> str | None:
-    quantity = _number(params.get("quantity"))
+    quantity = exact(params.get("quantity"))
     return (
-        _unless("closePosition" not in params, "a sized order takes no closePosition")
-        or _unless(quantity is not None and quantity > 0, "the quantity is not above 0")
-        or _unless(
+        unless("closePosition" not in params, "a sized order takes no closePosition")
+        or unless(quantity is not None and quantity > 0, "the quantity is not above 0")
+        or unless(
             quantity is not None and quantity <= position, "the quantity exceeds the position"
         )
-        or _on_grid(quantity, instrument.quantity_step, "the quantity is off the step grid")
+        or on_grid(quantity, instrument.quantity_step, "the quantity is off the step grid")
     )
-
-
-def _on_grid(value: Decimal | None, grid: Decimal, text: str) -> str | None:
-    return _unless(value is not None and value % grid == 0, f"{text} of {grid}")
-
-
-def _unless(fine: bool, text: str) -> str | None:
-    return None if fine else text
-
-
-def _number(text: str | None) -> Decimal | None:
-    try:
-        value = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None

@@ -11,11 +11,8 @@ from trailstop.ports import Bar, Execution, Trade
 from trailstop.venues.binance import codes, translate, wire
 from trailstop.venues.binance.rest import PAGE, BinanceRest
 from trailstop.venues.sending import Failure
+from trailstop.venues.spans import DAY_MS, MS_PER_MINUTE, WEEK_MS, interval
 
-MS_PER_MINUTE = 60_000
-DAY_MS = 24 * 60 * MS_PER_MINUTE
-WEEK_MS = 7 * DAY_MS - 1
-"""Longest span of one request for fills or orders, page `Account-Trade-List`."""
 HOUR_MS = 60 * MS_PER_MINUTE - 1
 """Longest span of one request for trades, page `Compressed-Aggregate-Trades-List`."""
 KEPT_MS = 90 * DAY_MS
@@ -102,16 +99,12 @@ class History:
         source: Literal["last", "mark"],
     ) -> Sequence[Bar]:
         """Candles that open in a span, both ends included, oldest first."""
-        if minutes not in INTERVALS:
-            raise ReadFailed(
-                f"candles of {minutes} minutes do not exist; choose one of "
-                f"{', '.join(map(str, INTERVALS))}"
-            )
+        spelled = interval(INTERVALS, minutes)
         found: list[Bar] = []
         start_ms, pages = since_ms, 0
         while start_ms <= until_ms:
             now_ms = self._rest.server.now_ms()
-            rows = await self._rest.klines(symbol, INTERVALS[minutes], start_ms, until_ms, source)
+            rows = await self._rest.klines(symbol, spelled, start_ms, until_ms, source)
             found += [translate.bar(row, now_ms) for row in rows if row.open_time <= until_ms]
             pages += 1
             _check_bound(pages, symbol)

@@ -7,8 +7,6 @@ payload or a `Failure`, which says whether it may have had effect.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from typing import Literal, TypeVar
@@ -16,10 +14,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
-import structlog
 
 from trailstop.clock import MS_PER_SECOND
-from trailstop.errors import ReadFailed
 from trailstop.venues.binance import codes, translate, wire
 from trailstop.venues.binance.settings import BinanceSettings
 from trailstop.venues.decoding import Decoder, whole
@@ -35,7 +31,9 @@ from trailstop.venues.sending import (
     FailureKind,
     Sender,
     foreign_text,
+    out_of_budget,
     read_failed,
+    signature,
 )
 
 T = TypeVar("T")
@@ -62,12 +60,7 @@ def new_address() -> AddressBudget:
     return AddressBudget(Window(WEIGHT_PER_MINUTE, MINUTE_MS))
 
 
-def signature(secret: str, payload: str) -> str:
-    """HMAC-SHA256 in hexadecimal over the parameters as sent, page `general-info`."""
-    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
-
-
-class Transport:
+class Transport(Sender):
     """One account's requests over one kept-alive session; what they ask is written in `rest`."""
 
     def __init__(
@@ -77,15 +70,8 @@ class Transport:
         server: ServerClock,
         address: AddressBudget | None = None,
     ) -> None:
+        super().__init__(translate.VENUE, settings, session, server)
         self._settings = settings
-        self.server = server
-        self._sender = Sender(
-            session,
-            server,
-            connect_seconds=settings.connect_seconds,
-            answer_seconds=settings.answer_seconds,
-            write_answer_seconds=settings.write_answer_seconds,
-        )
         orders = (
             Window(ORDERS_PER_10S, TEN_SECONDS_MS),
             Window(ORDERS_PER_MINUTE, MINUTE_MS),
@@ -93,18 +79,11 @@ class Transport:
         address = address or new_address()
         self.governor = Governor(server.now_ms, asyncio.sleep, address, orders)
         self._headers = {"X-MBX-APIKEY": settings.api_key}
-        self._log = structlog.get_logger("trailstop.venue").bind(
-            account=settings.account, venue=translate.VENUE
-        )
 
     async def server_time(self) -> int:
         """GET time, weight 1."""
         answer = await self._read("/fapi/v1/time", _TIME, weight=1, signed=False)
         return answer.server_time
-
-    async def sync_clock(self) -> None:
-        """Estimate the exchange's clock anew. Raises: ReadFailed."""
-        await self.server.sync(self.server_time)
 
     # --- sending --------------------------------------------------------------------------
     async def _read(
@@ -136,8 +115,7 @@ class Transport:
     ) -> T | Failure:
         wait_ms = self.governor.protective(weight, orders)
         if wait_ms:
-            text = f"our own request budget is used up for {wait_ms} ms"
-            return Failure(FailureKind.TRANSIENT, 0, text, wait_ms)
+            return out_of_budget(wait_ms)
         return await self._signed(method, path, params, decode, is_write=True)
 
     async def _signed(
@@ -149,23 +127,11 @@ class Transport:
         *,
         is_write: bool = False,
     ) -> T | Failure:
-        """Sign and send; once more after reading the clock where that was the refusal.
-
-        The repeat is safe for a write too, with the same client id: the refusal is definite.
-        """
-        answer = await self._sign_and_send(method, path, params, decode, is_write=is_write)
-        if (
-            not isinstance(answer, Failure)
-            or answer.kind is not FailureKind.REFUSED
-            or answer.code not in codes.CLOCK_CODES
-        ):
-            return answer
-        self._log.warning("the exchange's clock was misjudged, reading it again", path=path)
-        try:
-            await self.sync_clock()
-        except ReadFailed:
-            return answer
-        return await self._sign_and_send(method, path, params, decode, is_write=is_write)
+        return await self._timed(
+            path,
+            codes.CLOCK_CODES,
+            lambda: self._sign_and_send(method, path, params, decode, is_write=is_write),
+        )
 
     async def _sign_and_send(
         self,
@@ -197,7 +163,7 @@ class Transport:
     ) -> T | Failure:
         """Send once and say what the answer, or its absence, means."""
         url = f"{self._settings.rest_url}{path}{'?' if query else ''}{query}"
-        reply = await self._sender.send(method, url, self._headers, is_write=is_write)
+        reply = await self._request(method, url, self._headers, is_write=is_write)
         if isinstance(reply, Failure):
             return reply
         self._count(reply.headers, reply.sent_ms)

@@ -9,26 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import Literal
 
-import aiohttp
-import structlog
 from msgspec.structs import replace
 
 from trailstop.clock import Clock
 from trailstop.domain.position import Fees, Leg
 from trailstop.domain.price import Instrument
 from trailstop.engine.events import Refusal
-from trailstop.errors import BadCredentials, ReadFailed, Unreachable, VenueError
+from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import Snapshot
 from trailstop.ports import (
     Acknowledged,
-    Bar,
     CancelOutcome,
     CloseRequest,
-    Execution,
     FundingBooked,
     Gone,
     LookedUp,
@@ -37,7 +33,6 @@ from trailstop.ports import (
     Refused,
     StopForm,
     StopRequest,
-    Trade,
     Unknown,
     VenueEvent,
 )
@@ -49,22 +44,25 @@ from trailstop.venues.binance.rest import BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
 from trailstop.venues.binance.snapshots import Snapshots
 from trailstop.venues.governor import AddressBudget, urgent_reads
+from trailstop.venues.life import STILL_THERE, CommonVenue
 from trailstop.venues.offset import ServerClock
 from trailstop.venues.sending import Failure, FailureKind
-from trailstop.venues.unsettled import Unsettled, failed
 
-T = TypeVar("T")
-
-REFRESH_SECONDS = 30 * 60.0
-"""How often clock and instruments are read anew."""
-REFRESH_AGAIN_SECONDS = 60.0
 CONTRACT_NEWS_SECONDS = 1.0
 """News of contracts come many at a time; one read serves them all."""
-STILL_THERE = frozenset({OrderState.RESTING, OrderState.TRIGGERED, OrderState.FILLED})
 
 
-class BinanceVenue:
+class BinanceVenue(CommonVenue):
     """Implements `trailstop.ports.Venue`. Construct inside a running event loop."""
+
+    NAME = translate.VENUE
+    TITLE = "Binance"
+    KEY_CODES = codes.KEY_CODES
+    KEY_ADVICE = "and that the key may trade futures from this address"
+
+    _rest: BinanceRest
+    _feed: Feed
+    _instruments: Instruments
 
     def __init__(
         self,
@@ -78,111 +76,28 @@ class BinanceVenue:
 
         Accounts that reach the exchange from one address share `server` and `budget`.
         """
-        self._settings = settings
-        self._server = server or ServerClock(clock)
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        super().__init__(settings, clock, server)
         self._rest = BinanceRest(settings, self._session, self._server, budget)
         self._feed = Feed(settings, self._rest, self._session, chance)
         self._history = History(self._rest)
         self._snapshots = Snapshots(self._rest, settings)
         self._instruments = Instruments(self._rest, self._feed.emit, settings.account)
-        self._unsettled = Unsettled(settings.write_window_ms, self._server.now_ms)
-        self._refresher: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("trailstop.venue").bind(
-            account=settings.account, venue=translate.VENUE
-        )
-
-    @property
-    def name(self) -> str:
-        """The exchange's name in lower case."""
-        return translate.VENUE
-
-    @property
-    def account(self) -> str:
-        """The account's name in our settings."""
-        return self._settings.account
 
     @property
     def stop_form(self) -> StopForm:
         """A working stop in front of a backstop, each an order of its own."""
         return StopForm.TWO_LAYERS
 
-    # --- life -----------------------------------------------------------------------------
-    async def start(self) -> None:
-        """Read the clock and the instruments, check the key, open the account stream.
+    async def _read_account(self) -> wire.AccountConfig | Failure:
+        return await self._rest.account_config()
 
-        Raises: Unreachable, BadCredentials.
-        """
-        try:
-            await self._start()
-        except VenueError:
-            await self.close()
-            raise
-
-    async def _start(self) -> None:
-        try:
-            await self._rest.sync_clock()
-            await self._instruments.read()
-        except ReadFailed as error:
-            raise Unreachable(
-                f"Binance does not answer at {self._settings.rest_url}; check the address and "
-                f"the network ({error})"
-            ) from error
-        config = await self._rest.account_config()
-        if isinstance(config, Failure):
-            raise self._start_error(config)
-        await self._feed.start()
-        self._refresher = asyncio.create_task(self._refresh())
-
-    def _start_error(self, failure: Failure) -> VenueError:
-        key, secret = self._settings.key_variables
-        if failure.code in codes.KEY_CODES:
-            return BadCredentials(
-                f"Binance refuses the key of account {self.account}: check {key} and {secret}, "
-                f"and that the key may trade futures from this address ({failure.text})"
-            )
-        return Unreachable(f"Binance does not give account {self.account}: {failure.text}")
-
-    async def close(self) -> None:
-        """Close the sockets; touches no order."""
-        if self._refresher is not None:
-            self._refresher.cancel()
-            await asyncio.gather(self._refresher, return_exceptions=True)
-        await self._feed.close()
-        await self._session.close()
-
-    async def _refresh(self) -> None:
-        pause_seconds = REFRESH_SECONDS
-        while True:
-            await self._contract_news(pause_seconds)
-            try:
-                await self._rest.sync_clock()
-                await self._instruments.read()
-                pause_seconds = REFRESH_SECONDS
-            except ReadFailed as error:
-                self._log.warning("clock and instruments not refreshed", reason=str(error))
-                pause_seconds = REFRESH_AGAIN_SECONDS
-
-    async def _contract_news(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         """Wait so long, or until the exchange says that it changed a contract."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._feed.contract_news.wait()
                 await asyncio.sleep(CONTRACT_NEWS_SECONDS)
         self._feed.contract_news.clear()
-
-    def exchange_ms(self) -> int:
-        """The exchange's time now, Unix milliseconds."""
-        return self._server.now_ms()
-
-    def instrument(self, symbol: str) -> Instrument:
-        """The grid and limits of a symbol. Raises: KeyError for a symbol not listed."""
-        return self._instruments[symbol]
-
-    # --- pushes ---------------------------------------------------------------------------
-    def watch(self, symbols: frozenset[str]) -> None:
-        """Choose whose prices `events` carries."""
-        self._feed.watch(symbols)
 
     async def events(self) -> AsyncIterator[VenueEvent]:
         """Prices of watched symbols and the account's own events, reconnecting for ever."""
@@ -204,10 +119,6 @@ class BinanceVenue:
         rate = (await self._rest.commission_rate(symbol)).taker_commission_rate
         return Fees(entry=rate, exit=rate)
 
-    async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
-        """Own fills on the leg since then, oldest first. Raises: ReadFailed."""
-        return await self._history.executions(leg, since_ms)
-
     async def last_price(self, symbol: str) -> Decimal:
         """Price of the newest trade as of now. Raises: ReadFailed."""
         with urgent_reads():
@@ -215,21 +126,6 @@ class BinanceVenue:
         if not (price.is_finite() and price > 0):
             raise ReadFailed(f"the last price of {symbol} is {price}, which is no price")
         return price
-
-    async def trades(self, symbol: str, since_ms: int, until_ms: int) -> Sequence[Trade]:
-        """Public trades of a span, oldest first, all pages. Raises: ReadFailed."""
-        return await self._history.trades(symbol, since_ms, until_ms)
-
-    async def bars(
-        self,
-        symbol: str,
-        minutes: int,
-        since_ms: int,
-        until_ms: int,
-        source: Literal["last", "mark"],
-    ) -> Sequence[Bar]:
-        """Candles that open in a span, oldest first, all pages. Raises: ReadFailed."""
-        return await self._history.bars(symbol, minutes, since_ms, until_ms, source)
 
     # --- writes ---------------------------------------------------------------------------
     async def place_stop(self, request: StopRequest) -> Outcome:
@@ -282,7 +178,7 @@ class BinanceVenue:
             return Acknowledged(str(answer.algo_id), self.exchange_ms())
         if answer.code in codes.NOT_FOUND:
             return Gone(answer.code, answer.text)
-        return self._failed(answer, client_id="")
+        return self._unsettled.failed(answer, "", codes.refused)
 
     async def close_position(self, request: CloseRequest) -> Outcome:
         """Send one reduce-only market order; what it filled is told by the account stream.
@@ -339,27 +235,11 @@ class BinanceVenue:
             return LookedUp(OrderState.ABSENT)
         raise ReadFailed(f"looking up {client_id}: {failure.text}")
 
-    async def _same_id(
-        self, leg: Leg, client_id: str, service: Literal["stop", "order"]
-    ) -> Outcome:
-        """The id exists already: it is the order asked for, from an attempt before."""
-        try:
-            found = await self.look_up(leg, client_id, service)
-        except ReadFailed as error:
-            return Unknown(f"an order of this id exists; {error}")
-        if found.state in STILL_THERE and found.order_id is not None:
-            return Acknowledged(found.order_id, found.at_ms or self.exchange_ms())
-        return Unknown(f"an order of this id existed and is {found.state.value} now")
-
-    def _not_sent(self, finding: str) -> Refused:
-        self._log.error("an order was stopped at the gate", reason=finding)
-        return Refused(Refusal.OTHER, 0, f"not sent: {finding}")
-
     async def _order_failed(
         self, failure: Failure, request: StopRequest | CloseRequest, instrument: Instrument
     ) -> Refused | Unknown:
         """Say why an order has failed, having looked up what the refusal is about."""
-        outcome = self._failed(failure, request.client_id)
+        outcome = self._unsettled.failed(failure, request.client_id, codes.refused)
         if isinstance(outcome, Unknown) or failure.kind is not FailureKind.REFUSED:
             return outcome
         leg, code = request.leg, failure.code
@@ -375,8 +255,3 @@ class BinanceVenue:
         elif codes.is_wrong_mode(code, failure.text):
             return replace(outcome, text=f"{failure.text} {orders.mode_text(leg)}")
         return outcome
-
-    def _failed(self, failure: Failure, client_id: str) -> Refused | Unknown:
-        if failure.kind is FailureKind.UNKNOWN:
-            self._unsettled.note(client_id, failure.sent_at_ms)
-        return failed(failure, codes.refused)

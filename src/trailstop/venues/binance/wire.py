@@ -13,9 +13,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct, field
 
-
-class Payload(Struct, frozen=True, rename="camel"):
-    """Base of REST payloads: camelCase on the wire."""
+from trailstop.venues.decoding import Payload
 
 
 # --- REST: general ------------------------------------------------------------------------
@@ -66,7 +64,7 @@ class ExchangeInfo(Payload, frozen=True):
     """`market-data/rest-api/Exchange-Information`."""
 
     symbols: list[SymbolInfo]
-    rate_limits: list[RateLimit] = []
+    rate_limits: list[RateLimit] = field(default_factory=list)
 
 
 # --- REST: account ------------------------------------------------------------------------

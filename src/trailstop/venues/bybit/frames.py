@@ -6,8 +6,6 @@ Pages `ws/connect`, `websocket/public/ticker`, `websocket/public/trade` and
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,6 +15,7 @@ from msgspec import Struct, field
 
 from trailstop.venues.bybit import wire
 from trailstop.venues.decoding import Decoder
+from trailstop.venues.sending import signature
 
 ANSWERS = frozenset({"auth", "subscribe", "unsubscribe", "ping", "pong"})
 """`op` of the frames that answer ours. The public socket answers a ping with `op` ping and
@@ -87,9 +86,8 @@ def linear_rows(data: msgspec.Raw) -> list[bytes]:
 # --- what is sent -------------------------------------------------------------------------
 def auth(key: str, secret: str, expires_ms: int) -> str:
     """Log in on a private socket; the signature is good until `expires_ms`, exchange time."""
-    payload = f"GET/realtime{expires_ms}".encode()
-    signature = hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
-    return _encoded({"op": "auth", "args": [key, expires_ms, signature]})
+    signed = signature(secret, f"GET/realtime{expires_ms}")
+    return _encoded({"op": "auth", "args": [key, expires_ms, signed]})
 
 
 def subscription(method: str, topics: Sequence[str], number: int) -> str:

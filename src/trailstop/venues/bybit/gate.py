@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 
 from trailstop.domain.position import Leg, Role
 from trailstop.domain.price import Instrument, Side
 from trailstop.ports import CloseRequest, StopRequest
+from trailstop.venues.checks import exact, on_grid, unless
 
 Body = Mapping[str, str | int | bool]
 
@@ -42,16 +42,16 @@ def check_stop(
     body: Body, request: StopRequest, instrument: Instrument, account: str
 ) -> str | None:
     """Say what is wrong with a position's stop about to be sent, or None."""
-    price = _number(body.get("stopLoss"))
+    price = exact(body.get("stopLoss"))
     watched = "MarkPrice" if request.trigger == "mark" else "LastPrice"
     return (
-        _unless(request.role is Role.WORKING, "the position has one stop, the working stop")
+        unless(request.role is Role.WORKING, "the position has one stop, the working stop")
         or _check_common(body, request.leg, request.side, account, STOP_FIELDS)
-        or _unless(body.get("tpslMode") == "Full", "tpslMode is not Full")
-        or _unless(body.get("slTriggerBy") == watched, f"slTriggerBy is not {watched}")
-        or _unless(price is not None and price > 0, "the stop would be removed, not set")
-        or _unless(price == request.price, "the stop's price is not the one asked for")
-        or _on_grid(price, instrument.tick_size, "the stop's price is off the tick grid")
+        or unless(body.get("tpslMode") == "Full", "tpslMode is not Full")
+        or unless(body.get("slTriggerBy") == watched, f"slTriggerBy is not {watched}")
+        or unless(price is not None and price > 0, "the stop would be removed, not set")
+        or unless(price == request.price, "the stop's price is not the one asked for")
+        or on_grid(price, instrument.tick_size, "the stop's price is off the tick grid")
     )
 
 
@@ -59,25 +59,25 @@ def check_close(
     body: Body, request: CloseRequest, instrument: Instrument, account: str
 ) -> str | None:
     """Say what is wrong with a closing market order about to be sent, or None."""
-    quantity = _number(body.get("qty"))
+    quantity = exact(body.get("qty"))
     sells = request.side is Side.LONG
     sent_id = body.get("orderLinkId")
     return (
         _check_common(body, request.leg, request.side, account, CLOSE_FIELDS)
-        or _unless(
+        or unless(
             body.get("side") == ("Sell" if sells else "Buy"),
             f"the order's side adds to a {request.side.value}",
         )
-        or _unless(body.get("orderType") == "Market", "orderType is not Market")
-        or _unless(body.get("reduceOnly") is True, "an order that is not reduce-only")
-        or _unless(quantity is not None and quantity > 0, "the quantity is not above 0")
-        or _unless(
+        or unless(body.get("orderType") == "Market", "orderType is not Market")
+        or unless(body.get("reduceOnly") is True, "an order that is not reduce-only")
+        or unless(quantity is not None and quantity > 0, "the quantity is not above 0")
+        or unless(
             quantity is not None and quantity <= request.quantity,
             "the quantity exceeds the position",
         )
-        or _on_grid(quantity, instrument.quantity_step, "the quantity is off the step grid")
-        or _unless(sent_id == request.client_id, "the client id is not the one asked for")
-        or _unless(
+        or on_grid(quantity, instrument.quantity_step, "the quantity is off the step grid")
+        or unless(sent_id == request.client_id, "the client id is not the one asked for")
+        or unless(
             isinstance(sent_id, str) and ID_PATTERN.fullmatch(sent_id) is not None,
             f"the client id {sent_id!r} does not have 1 to 36 allowed characters",
         )
@@ -91,29 +91,11 @@ def _check_common(
     index = {"both": 0, "long": 1, "short": 2}.get(leg.position_side)
     sent = body.get("positionIdx")
     return (
-        _unless(not strange, f"unexpected parameters {', '.join(strange)}")
-        or _unless(leg.venue == "bybit", f"the leg {leg} is on another exchange")
-        or _unless(leg.account == account, f"the leg {leg} is of another account")
-        or _unless(body.get("category") == "linear", "category is not linear")
-        or _unless(body.get("symbol") == leg.symbol, f"the symbol is not that of {leg}")
-        or _unless(
-            type(sent) is int and sent == index, f"positionIdx {sent!r} is not that of {leg}"
-        )
-        or _unless(leg.position_side in {"both", side.value}, f"{leg} cannot hold a {side.value}")
+        unless(not strange, f"unexpected parameters {', '.join(strange)}")
+        or unless(leg.venue == "bybit", f"the leg {leg} is on another exchange")
+        or unless(leg.account == account, f"the leg {leg} is of another account")
+        or unless(body.get("category") == "linear", "category is not linear")
+        or unless(body.get("symbol") == leg.symbol, f"the symbol is not that of {leg}")
+        or unless(type(sent) is int and sent == index, f"positionIdx {sent!r} is not that of {leg}")
+        or unless(leg.position_side in {"both", side.value}, f"{leg} cannot hold a {side.value}")
     )
-
-
-def _on_grid(value: Decimal | None, grid: Decimal, text: str) -> str | None:
-    return _unless(value is not None and value % grid == 0, f"{text} of {grid}")
-
-
-def _unless(fine: bool, text: str) -> str | None:
-    return None if fine else text
-
-
-def _number(value: str | int | bool | None) -> Decimal | None:
-    try:
-        number = Decimal(value) if isinstance(value, str) else None
-    except InvalidOperation:
-        return None
-    return number if number is not None and number.is_finite() else None

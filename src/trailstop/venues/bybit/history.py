@@ -10,11 +10,8 @@ from trailstop.errors import ReadFailed
 from trailstop.ports import Bar, Execution, Trade
 from trailstop.venues.bybit import translate, wire
 from trailstop.venues.bybit.rest import KLINES_MAX, PAGES_MAX, TRADES_MAX, BybitRest
+from trailstop.venues.spans import DAY_MS, MS_PER_MINUTE, WEEK_MS, interval
 
-MS_PER_MINUTE = 60_000
-DAY_MS = 24 * 60 * MS_PER_MINUTE
-WEEK_MS = 7 * DAY_MS - 1
-"""Longest span of one request for fills, page `order/execution`."""
 KEPT_MS = 730 * DAY_MS
 """Fills older than two years are not kept."""
 
@@ -81,11 +78,7 @@ class History:
         source: Literal["last", "mark"],
     ) -> Sequence[Bar]:
         """Candles that open in a span, both ends included, oldest first."""
-        if minutes not in INTERVALS:
-            raise ReadFailed(
-                f"candles of {minutes} minutes do not exist; choose one of "
-                f"{', '.join(map(str, INTERVALS))}"
-            )
+        spelled = interval(INTERVALS, minutes)
         length_ms = minutes * MS_PER_MINUTE
         pages = (until_ms - since_ms) // (length_ms * KLINES_MAX) + 1
         if pages > PAGES_MAX:
@@ -94,7 +87,7 @@ class History:
         for start_ms in range(since_ms, until_ms + 1, length_ms * KLINES_MAX):
             end_ms = min(start_ms + length_ms * KLINES_MAX - 1, until_ms)
             now_ms = self._rest.server.now_ms()
-            rows = await self._rest.klines(symbol, INTERVALS[minutes], start_ms, end_ms, source)
+            rows = await self._rest.klines(symbol, spelled, start_ms, end_ms, source)
             found.update(
                 (row.open_time, translate.bar(row, minutes, now_ms))
                 for row in rows

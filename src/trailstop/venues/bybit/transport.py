@@ -7,19 +7,15 @@ says whether it may have had effect.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
-import structlog
 from msgspec import Struct
 
 from trailstop.clock import MS_PER_SECOND, NS_PER_MS
-from trailstop.errors import ReadFailed
 from trailstop.venues.bybit import codes, wire
 from trailstop.venues.bybit.settings import BybitSettings
 from trailstop.venues.decoding import Decoder, whole
@@ -36,7 +32,9 @@ from trailstop.venues.sending import (
     Reply,
     Sender,
     foreign_text,
+    out_of_budget,
     read_failed,
+    signature,
 )
 
 T = TypeVar("T")
@@ -86,12 +84,7 @@ class _Endpoint:
         self.governor = Governor(server.now_ms, asyncio.sleep, address, (self.window,))
 
 
-def signature(secret: str, payload: str) -> str:
-    """HMAC-SHA256 in hexadecimal, page `guide#authentication`."""
-    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
-
-
-class Transport:
+class Transport(Sender):
     """One account's requests over one kept-alive session; what they ask is written in `rest`."""
 
     def __init__(
@@ -101,32 +94,18 @@ class Transport:
         server: ServerClock,
         address: AddressBudget | None = None,
     ) -> None:
+        super().__init__(VENUE, settings, session, server)
         self._settings = settings
-        self.server = server
-        self._sender = Sender(
-            session,
-            server,
-            connect_seconds=settings.connect_seconds,
-            answer_seconds=settings.answer_seconds,
-            write_answer_seconds=settings.write_answer_seconds,
-        )
         address = address or new_address()
         self._address = Governor(server.now_ms, asyncio.sleep, address)
         self._endpoints = {
             path: _Endpoint(limit, server, address) for path, limit in ENDPOINT_REQUESTS.items()
         }
-        self._log = structlog.get_logger("trailstop.venue").bind(
-            account=settings.account, venue=VENUE
-        )
 
     async def server_time(self) -> int:
         """GET market/time, Unix ms. Raises: ReadFailed."""
         answer = await self._read("/v5/market/time", _TIME, is_signed=False)
         return answer.time_nano // NS_PER_MS
-
-    async def sync_clock(self) -> None:
-        """Estimate the exchange's clock anew. Raises: ReadFailed."""
-        await self.server.sync(self.server_time)
 
     # --- sending --------------------------------------------------------------------------
     async def _read(
@@ -161,37 +140,22 @@ class Transport:
         if is_signed:
             return await self._signed("GET", path, query, None, decode)
         url = f"{self._settings.rest_url}{path}{'?' if query else ''}{query}"
-        reply = await self._sender.send("GET", url, {})
+        reply = await self._request("GET", url, {})
         return reply if isinstance(reply, Failure) else self._answered(path, reply, decode)
 
     async def _post(self, path: str, body: Body, decode: Decoder[T]) -> Answer[T] | Failure:
         """Send a write, out of the reserve where need be; it never waits for its turn."""
         wait_ms = self._endpoints[path].governor.protective(1, 1)
         if wait_ms:
-            text = f"our own request budget is used up for {wait_ms} ms"
-            return Failure(FailureKind.TRANSIENT, 0, text, wait_ms)
+            return out_of_budget(wait_ms)
         return await self._signed("POST", path, "", msgspec.json.encode(body), decode)
 
     async def _signed(
         self, method: str, path: str, query: str, body: bytes | None, decode: Decoder[T]
     ) -> Answer[T] | Failure:
-        """Sign and send; once more after reading the clock where that was the refusal.
-
-        The repeat is safe for a write too, with the same client id: the refusal is definite.
-        """
-        answer = await self._sign_and_send(method, path, query, body, decode)
-        if (
-            not isinstance(answer, Failure)
-            or answer.kind is not FailureKind.REFUSED
-            or answer.code != codes.CLOCK
-        ):
-            return answer
-        self._log.warning("the exchange's clock was misjudged, reading it again", path=path)
-        try:
-            await self.sync_clock()
-        except ReadFailed:
-            return answer
-        return await self._sign_and_send(method, path, query, body, decode)
+        return await self._timed(
+            path, {codes.CLOCK}, lambda: self._sign_and_send(method, path, query, body, decode)
+        )
 
     async def _sign_and_send(
         self, method: str, path: str, query: str, body: bytes | None, decode: Decoder[T]
@@ -212,7 +176,7 @@ class Transport:
         if is_write:
             headers["Content-Type"] = "application/json"
         url = f"{settings.rest_url}{path}{'?' if query else ''}{query}"
-        reply = await self._sender.send(method, url, headers, body, is_write=is_write)
+        reply = await self._request(method, url, headers, body, is_write=is_write)
         answer = reply if isinstance(reply, Failure) else self._answered(path, reply, decode)
         if isinstance(answer, Failure):
             return msgspec.structs.replace(answer, sent_at_ms=at_ms)

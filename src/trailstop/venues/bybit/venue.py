@@ -9,25 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Literal
 
-import aiohttp
-import structlog
-
 from trailstop.clock import Clock
 from trailstop.domain.position import Fees, Leg
-from trailstop.domain.price import Instrument
-from trailstop.engine.events import Refusal
-from trailstop.errors import BadCredentials, ReadFailed, Unreachable, VenueError
+from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import Snapshot
 from trailstop.ports import (
     Acknowledged,
-    Bar,
     CancelOutcome,
     CloseRequest,
-    Execution,
     InstrumentChanged,
     LookedUp,
     OrderState,
@@ -35,11 +28,9 @@ from trailstop.ports import (
     Refused,
     StopForm,
     StopRequest,
-    Trade,
-    Unknown,
     VenueEvent,
 )
-from trailstop.venues.bybit import codes, gate, orders, translate
+from trailstop.venues.bybit import codes, gate, orders, translate, wire
 from trailstop.venues.bybit.feed import Feed
 from trailstop.venues.bybit.history import History
 from trailstop.venues.bybit.instruments import Instruments
@@ -49,18 +40,25 @@ from trailstop.venues.bybit.settings import BybitSettings
 from trailstop.venues.bybit.snapshots import Snapshots
 from trailstop.venues.decoding import number
 from trailstop.venues.governor import AddressBudget, urgent_reads
+from trailstop.venues.life import CommonVenue
 from trailstop.venues.offset import ServerClock
 from trailstop.venues.sending import Failure
-from trailstop.venues.unsettled import Unsettled, failed
-
-REFRESH_SECONDS = 30 * 60.0
-"""How often clock and instruments are read anew."""
-REFRESH_AGAIN_SECONDS = 60.0
-STILL_THERE = frozenset({OrderState.RESTING, OrderState.TRIGGERED, OrderState.FILLED})
 
 
-class BybitVenue:
+class BybitVenue(CommonVenue):
     """Implements `trailstop.ports.Venue`. Construct inside a running event loop."""
+
+    NAME = translate.VENUE
+    TITLE = "Bybit"
+    KEY_CODES = codes.KEY_CODES
+    KEY_ADVICE = (
+        "that they are of this environment (live, demo or testnet each have their own), and that "
+        "the key may trade contracts from this address"
+    )
+
+    _rest: BybitRest
+    _feed: Feed
+    _instruments: Instruments
 
     def __init__(
         self,
@@ -74,109 +72,25 @@ class BybitVenue:
 
         Accounts that reach the exchange from one address share `server` and `budget`.
         """
-        self._settings = settings
-        self._server = server or ServerClock(clock)
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        super().__init__(settings, clock, server)
         self._rest = BybitRest(settings, self._session, self._server, budget)
         self._feed = Feed(settings, self._rest, self._session, chance)
         self._history = History(self._rest)
         self._instruments = Instruments(self._rest, self._tell)
         self._snapshots = Snapshots(self._rest, settings, self._instruments.coin_of)
-        self._unsettled = Unsettled(settings.write_window_ms, self._server.now_ms)
         self._stops = PositionStops(self._rest, self._feed, self._unsettled, settings.account)
-        self._refresher: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("trailstop.venue").bind(
-            account=settings.account, venue=translate.VENUE
-        )
-
-    @property
-    def name(self) -> str:
-        """The exchange's name in lower case."""
-        return translate.VENUE
-
-    @property
-    def account(self) -> str:
-        """The account's name in our settings."""
-        return self._settings.account
 
     @property
     def stop_form(self) -> StopForm:
         """The position's one stop, moved in place."""
         return StopForm.POSITION_STOP
 
-    # --- life -----------------------------------------------------------------------------
-    async def start(self) -> None:
-        """Read the clock and the instruments, check the key, open the account stream.
-
-        Raises: Unreachable, BadCredentials.
-        """
-        try:
-            await self._start()
-        except VenueError:
-            await self.close()
-            raise
-
-    async def _start(self) -> None:
-        try:
-            await self._rest.sync_clock()
-            await self._instruments.read()
-        except ReadFailed as error:
-            raise Unreachable(
-                f"Bybit does not answer at {self._settings.rest_url}; check the address and "
-                f"the network ({error})"
-            ) from error
-        info = await self._rest.account_info()
-        if isinstance(info, Failure):
-            raise self._start_error(info)
-        await self._feed.start()
-        self._refresher = asyncio.create_task(self._refresh())
-
-    def _start_error(self, failure: Failure) -> VenueError:
-        key, secret = self._settings.key_variables
-        if failure.code in codes.KEY_CODES:
-            return BadCredentials(
-                f"Bybit refuses the key of account {self.account}: check {key} and {secret}, that "
-                f"they are of this environment (live, demo or testnet each have their own), and "
-                f"that the key may trade contracts from this address ({failure.text})"
-            )
-        return Unreachable(f"Bybit does not give account {self.account}: {failure.text}")
-
-    async def close(self) -> None:
-        """Close the sockets; touches no order."""
-        if self._refresher is not None:
-            self._refresher.cancel()
-            await asyncio.gather(self._refresher, return_exceptions=True)
-        await self._feed.close()
-        await self._session.close()
-
-    async def _refresh(self) -> None:
-        pause_seconds = REFRESH_SECONDS
-        while True:
-            await asyncio.sleep(pause_seconds)
-            try:
-                await self._rest.sync_clock()
-                await self._instruments.read()
-                pause_seconds = REFRESH_SECONDS
-            except ReadFailed as error:
-                self._log.warning("clock and instruments not refreshed", reason=str(error))
-                pause_seconds = REFRESH_AGAIN_SECONDS
+    async def _read_account(self) -> wire.AccountInfo | Failure:
+        return await self._rest.account_info()
 
     async def _tell(self, changed: InstrumentChanged) -> None:
         self._log.info("an instrument changed", symbol=changed.symbol, status=changed.text)
         await self._feed.emit(changed)
-
-    def exchange_ms(self) -> int:
-        """The exchange's time now, Unix milliseconds."""
-        return self._server.now_ms()
-
-    def instrument(self, symbol: str) -> Instrument:
-        """The grid and limits of a symbol. Raises: KeyError for a symbol not listed."""
-        return self._instruments[symbol]
-
-    # --- pushes ---------------------------------------------------------------------------
-    def watch(self, symbols: frozenset[str]) -> None:
-        """Choose whose prices `events` carries."""
-        self._feed.watch(symbols)
 
     def events(self) -> AsyncIterator[VenueEvent]:
         """Prices of watched symbols and the account's own events, reconnecting for ever."""
@@ -201,10 +115,6 @@ class BybitVenue:
         rate = (await self._rest.fee_rate(symbol)).taker_fee_rate
         return Fees(entry=rate, exit=rate)
 
-    async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
-        """Own fills on the leg since then, oldest first. Raises: ReadFailed."""
-        return await self._history.executions(leg, since_ms)
-
     async def last_price(self, symbol: str) -> Decimal:
         """Price of the newest trade as of now. Raises: ReadFailed."""
         with urgent_reads():
@@ -216,21 +126,6 @@ class BybitVenue:
         if price <= 0:
             raise ReadFailed(f"the last price of {symbol} is {text!r}, which is no price")
         return price
-
-    async def trades(self, symbol: str, since_ms: int, until_ms: int) -> Sequence[Trade]:
-        """Public trades of a span, oldest first; the newest 1000 alone. Raises: ReadFailed."""
-        return await self._history.trades(symbol, since_ms, until_ms)
-
-    async def bars(
-        self,
-        symbol: str,
-        minutes: int,
-        since_ms: int,
-        until_ms: int,
-        source: Literal["last", "mark"],
-    ) -> Sequence[Bar]:
-        """Candles that open in a span, oldest first, all pages. Raises: ReadFailed."""
-        return await self._history.bars(symbol, minutes, since_ms, until_ms, source)
 
     # --- writes ---------------------------------------------------------------------------
     async def place_stop(self, request: StopRequest) -> Outcome:
@@ -273,10 +168,8 @@ class BybitVenue:
             self._feed.expect_account_event(sent_at)
             return Acknowledged(answer.payload.order_id, answer.at_ms or self.exchange_ms())
         if answer.code in codes.DUPLICATE_ID:
-            return await self._same_id(request.leg, request.client_id)
-        outcome = failed(answer, codes.refused)
-        if isinstance(outcome, Unknown):
-            self._unsettled.note(request.client_id, answer.sent_at_ms)
+            return await self._same_id(request.leg, request.client_id, "order")
+        outcome = self._unsettled.failed(answer, request.client_id, codes.refused)
         await self._learn_from(request.leg.symbol, outcome)
         return outcome
 
@@ -310,21 +203,7 @@ class BybitVenue:
         except ValueError as error:
             raise ReadFailed(f"looking up {client_id}: {error}") from error
 
-    async def _same_id(self, leg: Leg, client_id: str) -> Outcome:
-        """The id exists already: it is the order asked for, from an attempt before."""
-        try:
-            found = await self.look_up(leg, client_id, "order")
-        except ReadFailed as error:
-            return Unknown(f"an order of this id exists; {error}")
-        if found.state in STILL_THERE and found.order_id is not None:
-            return Acknowledged(found.order_id, found.at_ms or self.exchange_ms())
-        return Unknown(f"an order of this id existed and is {found.state.value} now")
-
     async def _learn_from(self, symbol: str, outcome: Outcome) -> None:
         """Read the grid anew where it may be what was refused, before the next attempt."""
         if isinstance(outcome, Refused) and codes.is_grid(outcome.code, outcome.text):
             await self._instruments.read_again(symbol)
-
-    def _not_sent(self, finding: str) -> Refused:
-        self._log.error("an order was stopped at the gate", reason=finding)
-        return Refused(Refusal.OTHER, 0, f"not sent: {finding}")

@@ -15,13 +15,11 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from trailstop.venues.decoding import Payload
+
 T = TypeVar("T")
 Ms = str | int | None
 """A time in Unix milliseconds: text, number, empty or missing."""
-
-
-class Payload(Struct, frozen=True, rename="camel"):
-    """Base of payloads: camelCase on the wire."""
 
 
 # --- general ------------------------------------------------------------------------------
