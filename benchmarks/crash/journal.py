@@ -43,7 +43,7 @@ class Told:
     ended: list[Ended] = field(default_factory=list)
     alarms: list[tuple[str, str, int]] = field(default_factory=list)
     """Code, text and time."""
-    removed: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set, compare=False)
     """Client ids of stops that a look-up found removed: it was never known that they rested."""
 
 

@@ -148,10 +148,11 @@ def trade(where, desk):
         lambda row: row["size"] == "0" and row["seq"] > told["position"]["seq"]
     )
     told["stopped"] = heard["fills"].until(lambda row: row["side"] == "Sell")
+    # The topics come in no order: the fill may be told before the order that it ends.
+    own_stop = told["own_stop"]["orderId"]
+    heard["orders"].until(lambda row: (row["orderId"], row["orderStatus"]) == (own_stop, "Filled"))
     told["statuses"] = [
-        row["orderStatus"]
-        for row in heard["orders"].rows
-        if row["orderId"] == told["own_stop"]["orderId"]
+        row["orderStatus"] for row in heard["orders"].rows if row["orderId"] == own_stop
     ]
     stream.exit()
     return told
