@@ -44,7 +44,7 @@ class Told:
     alarms: list[tuple[str, str, int]] = field(default_factory=list)
     """Code, text and time."""
     removed: set[str] = field(default_factory=set, compare=False)
-    """Client ids of stops that a look-up found removed: it was never known that they rested."""
+    """Client ids of stops that a look-up did not find: it was never known that they rested."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _tell(epochs: dict[Epoch, Told], record: Record) -> None:
             told.moves.append(record)
         case Ended():
             told.ended.append(record)
-        case Settled(name, state="gone"):
+        case Settled(name, state="gone" | "absent"):
             told.removed.add(name)
         case Alarmed():
             told.alarms.append((record.code, record.text, record.at_ms))

@@ -77,10 +77,12 @@ def slot_findings(journal: Journal, history: History) -> Iterator[Finding]:
         if change.is_looser and change not in crossings:
             yield "loosened", f"{name}: we moved the stop from {change.before} to {change.price}"
         ours.add((*_place(change), str(change.price.normalize())))
-        intents = [row for row in journal.intents.values() if _fits(row, change)]
+        intents = {write: row for write, row in journal.intents.items() if _fits(row, change)}
         if not intents:
             yield "intents", f"{name}: the stop at {change.price} has no intent"
-        elif not any(_is_told(journal.epochs.get(row.epoch), change) for row in intents):
+        elif not any(
+            _is_told(journal.epochs.get(row.epoch), write, change) for write, row in intents.items()
+        ):
             yield "events", f"{name}: the stop at {change.price} is not told"
     if not history.slot_sets:
         return
@@ -120,11 +122,14 @@ def _fits(row: Written, change: SlotSet) -> bool:
     )
 
 
-def _is_told(told: Told | None, change: SlotSet) -> bool:
-    """Whether a fact tells of it, or the position had no time for one."""
+def _is_told(told: Told | None, write: str, change: SlotSet) -> bool:
+    """Whether a fact tells of it, or the position had no time for one.
+
+    What somebody moved away before its answer was heard is told by the look-up alone.
+    """
     if told is None:
         return False
-    if any(move.to_price == change.price for move in told.moves):
+    if write in told.removed or any(move.to_price == change.price for move in told.moves):
         return True
     return _was_ending(told, change.at_us)
 

@@ -38,7 +38,8 @@ def render(status: Status, width: int) -> RenderableType:
     parts: list[RenderableType] = [banner(status), Text()]
     if status.legs:
         parts += [positions(status, wide=wide), Text()]
-    parts += [_hold_line(leg) for leg in status.legs if hold_words(leg)]
+    several = _several_venues(status)
+    parts += [_hold_line(leg, several=several) for leg in status.legs if hold_words(leg)]
     parts += _left_out(status)
     if status.recent:
         parts.append(Text(""))
@@ -137,10 +138,10 @@ def _phase(leg: LegStatus) -> Text:
     return Text(PHASES[leg.phase], style=PHASE_STYLE.get(leg.phase, ""))
 
 
-def _hold_line(leg: LegStatus) -> Text:
-    return Text(
-        f"{leg_name(leg)}: {hold_words(leg)}", style="dim", no_wrap=True, overflow="ellipsis"
-    )
+def _hold_line(leg: LegStatus, *, several: bool) -> Text:
+    where = f" on {leg.leg.venue}" if several else ""
+    line = f"{leg_name(leg)}{where}: {hold_words(leg)}"
+    return Text(line, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _left_out(status: Status) -> list[RenderableType]:
