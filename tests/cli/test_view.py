@@ -108,7 +108,10 @@ def test_the_venue_is_told_where_there_is_more_than_one(width):
         accounts=(*STATUS.accounts, AccountStatus(name="by", venue="bybit", connected=True)),
         legs=(*STATUS.legs, replace(LONG, leg=Leg("by", "bybit", "BTCUSDT"))),
     )
-    rows = [line for line in text(both, width).splitlines() if line.startswith("long BTCUSDT ")]
+    lines = [line for line in text(both, width).splitlines() if line.startswith("long BTCUSDT ")]
+    rows = [line for line in lines if not line.startswith("long BTCUSDT on ")]
+    waits = [line.partition(":")[0] for line in lines if line not in rows]
+    assert waits == ["long BTCUSDT on binance", "long BTCUSDT on bybit"]
     assert [next(word for word in ("binance", "bybit") if word in row) for row in rows] == [
         "binance", "bybit",
     ]  # fmt: skip
