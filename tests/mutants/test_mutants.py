@@ -33,8 +33,8 @@ def test_a_mutant_is_killed(mutant: Mutant, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_tests_pass_without_a_mutant(tmp_path: Path) -> None:
-    tests = sorted({test for mutant in MUTANTS for test in mutant.tests})
+@pytest.mark.parametrize("tests", sorted({mutant.tests for mutant in MUTANTS}), ids=" ".join)
+def test_the_same_tests_pass_without_a_mutant(tests: tuple[str, ...], tmp_path: Path) -> None:
     run = _run(tests, _copy(tmp_path))
     assert run.returncode == PASSED, f"{run.stdout}{run.stderr}"
 
