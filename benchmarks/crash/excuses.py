@@ -15,7 +15,7 @@ RESTORE_US = 7_000_000
 """What a guard that works may take to put right what others did: a pass every 5 s, and 2 s."""
 PAUSE_US = 67_000_000
 """The same where it has put the leg right within the last minute."""
-GAP_MAX_US = 190_000_000
+GAP_MAX_US = 250_000_000
 """The longest time between two lives, and a little more."""
 MOST_STOPS = 2
 
