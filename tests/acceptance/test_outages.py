@@ -90,6 +90,20 @@ def test_a_position_opened_while_the_account_stream_stays_down_is_found_by_a_pas
     sit(story)
 
 
+@pytest.mark.parametrize("guarded_before", [False, True])
+def test_a_position_of_which_no_stream_tells_is_found_by_the_next_pass(sit, side, guarded_before):
+    async def story(table):
+        if guarded_before:
+            table.open(side)
+            await table.wait(3)
+        table.fault("silence", stream="private", from_ms=table.now_ms)
+        other = table.exchange.other_symbol
+        table.open(side, symbol=other)
+        await table.until(lambda: table.ours(side, other), 7)
+
+    sit(story)
+
+
 def test_executions_that_cannot_be_read_after_a_cut_keep_no_pass_from_protecting(sit, side):
     async def story(table):
         table.open(side)

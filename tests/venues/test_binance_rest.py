@@ -395,6 +395,7 @@ def test_the_lighter_way_of_reading_is_taken(symbols, lists):
 
     snapshot, asked = play_venue(scenario)
     assert (asked, snapshot.positions, snapshot.symbols) == (lists, {}, wanted)
+    assert {leg.symbol for leg in snapshot.elsewhere} == {POSITION["symbol"]}
 
 
 def test_reads_wait_for_the_next_minute_while_stops_still_go_out():

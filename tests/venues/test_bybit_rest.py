@@ -684,21 +684,35 @@ def test_a_list_that_never_ends_fails():
     play_venue(scenario)
 
 
-def test_one_symbol_is_read_by_itself_and_several_by_their_coin():
+def test_stops_are_read_by_symbol_or_coin_and_positions_always_of_everything():
     async def scenario(scripted, venue):
         scripted.answers[POSITIONS] = [listed(position(), position(symbol="ETHUSDT"))]
-        await venue.snapshot(frozenset({"BTCUSDT"}))
-        one = scripted.of(POSITIONS)[-1]
+        one = await venue.snapshot(frozenset({"BTCUSDT"}))
+        asked_one = scripted.of(REALTIME)[-1]
         scripted.answers[INSTRUMENTS] = [listed(instrument("ETHUSDT"))]
         await venue.snapshot(None)
         scripted.asked.clear()
         both = await venue.snapshot(frozenset({"BTCUSDT", "ETHUSDT"}))
-        return one, scripted.of(POSITIONS), both
+        return one, asked_one, both, scripted.of(REALTIME), scripted.of(POSITIONS)
 
-    one, several, both = play_venue(scenario)
-    assert one["symbol"] == "BTCUSDT"
-    assert [query.get("settleCoin") for query in several] == ["USDT"]
-    assert len(both.positions) == 2
+    one, asked_one, both, asked_both, positions = play_venue(scenario)
+    assert asked_one["symbol"] == "BTCUSDT"
+    assert [leg.symbol for leg in one.positions] == ["BTCUSDT"]
+    assert [leg.symbol for leg in one.elsewhere] == ["ETHUSDT"]
+    assert [query.get("settleCoin") for query in asked_both] == ["USDT"]
+    assert {query.get("settleCoin") for query in positions} == {"USDT", "USDC"}
+    assert (len(both.positions), both.elsewhere) == (2, frozenset())
+
+
+@pytest.mark.parametrize("symbols", [frozenset(), frozenset({"ETHUSDT"})])
+def test_a_read_of_some_symbols_tells_which_others_have_a_position(symbols):
+    async def scenario(scripted, venue):
+        scripted.answers[POSITIONS] = [listed(position())]
+        return await venue.snapshot(symbols)
+
+    snapshot = play_venue(scenario)
+    assert snapshot.positions == {}
+    assert {leg.symbol for leg in snapshot.elsewhere} == {"BTCUSDT"}
 
 
 def fill(number, **changes):

@@ -64,19 +64,16 @@ class Reconciler:
         short = float(guard.reconcile_seconds)
         full_ms = int(guard.full_pass_seconds * MS_PER_SECOND)
         while True:
-            # While the account stream is down only full reads find new positions.
-            blind = not account.streams.get("private", False)
-            every_ms = int(short * MS_PER_SECOND) if blind else full_ms
-            due_ms = max(0, self.last_full_ms + every_ms - account.clock.monotonic_ms())
+            due_ms = max(0, self.last_full_ms + full_ms - account.clock.monotonic_ms())
             wait = due_ms / MS_PER_SECOND
             # Not `wait_for`: where the event comes with a cancellation it loses the latter, and
             # the daemon would never end.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(short, wait) if account.legs else wait):
+                async with asyncio.timeout(min(short, wait)):
                     await account.pass_wanted.wait()
             asked = account.pass_wanted.is_set()
             account.pass_wanted.clear()
-            overdue = account.clock.monotonic_ms() >= self.last_full_ms + every_ms
+            overdue = account.clock.monotonic_ms() >= self.last_full_ms + full_ms
             full = account.full_wanted or overdue
             account.full_wanted = False
             if not await self.one_pass(full=full, urgent=asked):
@@ -91,8 +88,6 @@ class Reconciler:
         """
         account = self._account
         symbols = None if full else self._symbols()
-        if symbols is not None and not symbols:
-            return True
         try:
             snapshot = await account.venue.snapshot(symbols, urgent=urgent)
             if full and account.streams.get("private", False):
@@ -105,7 +100,15 @@ class Reconciler:
         if full:
             self.last_full_ms = account.clock.monotonic_ms()
         self.apply(snapshot)
+        self._look_elsewhere(snapshot)
         return True
+
+    def _look_elsewhere(self, snapshot: Snapshot) -> None:
+        """Read everything where a position turns up that no stream has told of."""
+        account = self._account
+        new = snapshot.elsewhere - account.legs.keys() - account.not_guarded
+        if new:
+            account.ask_for_pass(f"position on {min(map(str, new))}", full=True)
 
     async def _prove_epochs(self, snapshot: Snapshot) -> None:
         """After blindness: find legs whose size touched zero meanwhile.
@@ -174,6 +177,7 @@ class Reconciler:
             return
         stops = [stop for stop in snapshot.stops if stop.leg == leg]
         guarded.executor.standing.sync(stops)
+        guarded.confirmed_ms = snapshot.asked_at_ms
         position = snapshot.positions.get(leg)
         if position is None:
             return
@@ -241,6 +245,7 @@ class Reconciler:
                     foreign = foreign_stop(stops, position)
                     adopted = account.adopt(leg, position, foreign, now_ms)
                     adopted.read_ms = snapshot.asked_at_ms
+                    adopted.confirmed_ms = snapshot.asked_at_ms
                     adopted.executor.standing.sync(stops)
                     adopted.executor.in_place.floor = shared_floor(stops)
                 elif leg not in account.not_guarded:

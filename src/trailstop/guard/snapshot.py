@@ -41,6 +41,7 @@ class Snapshot(Struct, frozen=True):
     `conditional_orders` counts every conditional order of the account, whatever it does, and
     `conditional_slots` how many the exchange takes; None where not all were read, or where
     none of ours needs a slot.
+    `elsewhere` names the legs outside `symbols` that have a position: the same read tells them.
     """
 
     account: str
@@ -51,3 +52,11 @@ class Snapshot(Struct, frozen=True):
     symbols: frozenset[str] | None = None
     conditional_orders: int | None = None
     conditional_slots: int | None = None
+    elsewhere: frozenset[Leg] = frozenset()
+
+
+def within(positions: dict[Leg, Position], symbols: frozenset[str] | None) -> dict[Leg, Position]:
+    """Those of some symbols, all of them for None."""
+    if symbols is None:
+        return positions
+    return {leg: held for leg, held in positions.items() if leg.symbol in symbols}

@@ -10,7 +10,7 @@ import structlog
 
 from trailstop.domain.position import Leg, Position
 from trailstop.errors import ReadFailed
-from trailstop.guard.snapshot import RestingStop, Snapshot
+from trailstop.guard.snapshot import RestingStop, Snapshot, within
 from trailstop.ports import FundingBooked
 from trailstop.venues.binance import codes, orders, translate, wire
 from trailstop.venues.binance.rest import ALL_SYMBOLS_WEIGHT, BinanceRest
@@ -51,13 +51,13 @@ class Snapshots:
         rows = await self._rest.positions()
         if symbols is not None:
             resting = [order for order in resting if order.symbol in symbols]
-            rows = [row for row in rows if row.symbol in symbols]
         try:
             stops = {order.algo_id: self._resting(order) for order in resting}
-            positions = translate.positions(self._account, rows)
+            everywhere = translate.positions(self._account, rows)
         except ValueError as error:
             raise ReadFailed(f"positions and stops of {self._account}: {error}") from error
-        self._remember(positions, symbols)
+        positions = within(everywhere, symbols)
+        self._remember(everywhere)
         # A stop that fires between the two lists stands in both: the later one knows more.
         stops.update((int(stop.order_id), stop) for stop in triggered)
         return Snapshot(
@@ -67,17 +67,13 @@ class Snapshots:
             positions=positions,
             stops=tuple(stop for stop in stops.values() if stop is not None),
             symbols=symbols,
+            elsewhere=frozenset(everywhere) - frozenset(positions),
             conditional_orders=taken if symbols is None else None,
             conditional_slots=CONDITIONAL_SLOTS if symbols is None else None,
         )
 
-    def _remember(self, positions: Mapping[Leg, Position], symbols: frozenset[str] | None) -> None:
-        self._amounts = {
-            leg: amount
-            for leg, amount in self._amounts.items()
-            if symbols is not None and leg.symbol not in symbols
-        }
-        self._amounts |= {leg: held.side.sign * held.quantity for leg, held in positions.items()}
+    def _remember(self, positions: Mapping[Leg, Position]) -> None:
+        self._amounts = {leg: held.side.sign * held.quantity for leg, held in positions.items()}
 
     def by_leg(self, booked: FundingBooked) -> list[FundingBooked]:
         """Funding told of a symbol alone, as that of the legs read last; see `funding_shares`."""

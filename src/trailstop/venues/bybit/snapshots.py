@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from decimal import Decimal
+from typing import Any
 
 from trailstop.domain.position import Leg
 from trailstop.errors import ReadFailed
-from trailstop.guard.snapshot import RestingStop, Snapshot
+from trailstop.guard.snapshot import RestingStop, Snapshot, within
 from trailstop.venues.bybit import translate, wire
 from trailstop.venues.bybit.rest import BybitRest
 from trailstop.venues.bybit.settings import BybitSettings
@@ -40,14 +41,15 @@ class Snapshots:
         """
         asked_at_ms = self._rest.server.now_ms()
         orders, rows = await self._rows(symbols)
-        if symbols is not None:
-            orders = [order for order in orders if order.symbol in symbols]
-            rows = [row for row in rows if row.symbol in symbols]
         try:
-            positions = translate.positions(self._account, rows)
+            everywhere = translate.positions(self._account, rows)
+            if symbols is not None:
+                orders = [order for order in orders if order.symbol in symbols]
+                rows = [row for row in rows if row.symbol in symbols]
             stops = self._stops(orders, rows)
         except ValueError as error:
             raise ReadFailed(f"positions and stops of {self._account}: {error}") from error
+        positions = within(everywhere, symbols)
         return Snapshot(
             account=self._account,
             venue=translate.VENUE,
@@ -55,21 +57,25 @@ class Snapshots:
             positions=positions,
             stops=stops,
             symbols=symbols,
+            elsewhere=frozenset(everywhere) - frozenset(positions),
         )
 
     async def _rows(self, symbols: frozenset[str] | None) -> Rows:
-        """One symbol is asked for by itself, several by their settlement coins."""
-        if symbols is not None and len(symbols) == 1:
-            (symbol,) = symbols
-            orders = await self._rest.stop_orders(symbol=symbol)
-            return orders, await self._rest.positions_of(symbol)
-        coins = self._coins_of(symbols)
-        lists = await asyncio.gather(*(self._rest.stop_orders(settle_coin=coin) for coin in coins))
-        tables = await asyncio.gather(*map(self._rest.positions, coins))
+        """Positions of everything, since they cost the same; stops of what is asked for."""
+        lists = await asyncio.gather(*self._stop_orders(symbols))
+        tables = await asyncio.gather(*map(self._rest.positions, self._coins))
         return (
             [order for orders in lists for order in orders],
             [row for rows in tables for row in rows],
         )
+
+    def _stop_orders(
+        self, symbols: frozenset[str] | None
+    ) -> list[Coroutine[Any, Any, list[wire.OrderRow]]]:
+        """The reads: of one symbol by itself, of several by their settlement coins."""
+        if symbols is not None and len(symbols) <= 1:
+            return [self._rest.stop_orders(symbol=symbol) for symbol in symbols]
+        return [self._rest.stop_orders(settle_coin=coin) for coin in self._coins_of(symbols)]
 
     def _coins_of(self, symbols: frozenset[str] | None) -> Iterable[str]:
         if symbols is None:
