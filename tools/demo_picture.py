@@ -16,7 +16,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
-from trailstop.daemon.status import Fact, Status
+from trailstop.daemon.talk.status import Fact, Status
 from trailstop.demo.settings import DemoSettings
 from trailstop.demo.story import play
 from trailstop.demo.summary import print_summary

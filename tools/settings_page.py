@@ -37,6 +37,7 @@ SECTIONS: Final = (
         ),
     ),
     ("guard", "guard", "What is guarded, and how often it is compared with the exchange."),
+    ("feed", "feed", "How prices come in."),
     ("paper", "paper", "The paper exchange, as `paper`, `demo` and a guard linked to it see it."),
 )
 UNIT_BY_ENDING: Final = {

@@ -27,7 +27,7 @@ from benchmarks.crash.truth import LegTruth, PositionKey, best_levels, legs_of
 from benchmarks.crash.twin import Twin
 from benchmarks.crash.verdict import Kind, Verdict
 from benchmarks.crash.waves import START_US
-from trailstop.daemon.status import LegStatus
+from trailstop.daemon.talk.status import LegStatus
 from trailstop.domain.position import Phase
 
 SECOND_MS = 1_000

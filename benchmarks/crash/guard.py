@@ -14,7 +14,7 @@ import sys
 
 from trailstop.commands.parent import end_with_stdin
 from trailstop.config import load_config
-from trailstop.daemon import bootstrap
+from trailstop.daemon.process import bootstrap
 from trailstop.errors import TrailstopError
 from trailstop.observe.log import LogSettings
 

@@ -14,7 +14,7 @@ from benchmarks.crash.history import History, SlotSet
 from benchmarks.crash.journal import Journal, Told, Written
 from benchmarks.crash.truth import CLIENT, OWN_PREFIX
 from benchmarks.crash.verdict import Kind
-from trailstop.daemon.ids import epoch_tag
+from trailstop.daemon.writing.ids import epoch_tag
 from trailstop.domain.position import Phase
 from trailstop.paper.model import Conditional
 

@@ -22,8 +22,8 @@ import msgspec
 
 from benchmarks.crash.history import History
 from benchmarks.crash.scenario import LegName, Scenario, SideName
-from trailstop.daemon.client import DaemonClient
-from trailstop.daemon.status import LegStatus
+from trailstop.daemon.talk.client import DaemonClient
+from trailstop.daemon.talk.status import LegStatus
 from trailstop.domain.position import Leg
 from trailstop.domain.price import Side
 from trailstop.errors import NotRunning

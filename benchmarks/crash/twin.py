@@ -20,7 +20,7 @@ from benchmarks.crash.processes import ExchangeProcess, GuardProcess
 from benchmarks.crash.scenario import LegName, Scenario
 from benchmarks.crash.truth import LegTruth, PositionKey, epochs_of, legs_of
 from benchmarks.crash.verdict import Kind, Verdict
-from trailstop.daemon.status import LegStatus
+from trailstop.daemon.talk.status import LegStatus
 
 COMPARED = ("phase", "peak", "exact_stop")
 

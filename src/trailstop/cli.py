@@ -16,7 +16,7 @@ from typing import Final
 import typer
 
 from trailstop.commands import config, control, db, demo, events, paper, run, status
-from trailstop.daemon.status import VERSION
+from trailstop.daemon.talk.status import VERSION
 from trailstop.errors import (
     BadCredentials,
     ConfigError,

@@ -6,9 +6,12 @@ TrailstopError
 ├── NotRunning           the daemon that a command needs does not answer
 ├── PortInUse            another program listens there
 ├── StoreError           the database cannot be opened or written
+│   └── StoreDamaged     its file is damaged
+│       └── StoreMoved   its file is whole but gone from its place while it was open
 ├── LinkLost             the paper exchange that owns the virtual clock has gone
 └── VenueError           the exchange's side
     ├── ReadFailed       a read failed or was partial: it says nothing, least of all "flat"
+    │   └── NotListed    the exchange lists it no more: asking again is in vain
     ├── BadCredentials   the exchange refuses the key
     └── Unreachable      no answer at all
 
@@ -43,6 +46,14 @@ class StoreError(TrailstopError):
     """The database cannot be opened, migrated or written."""
 
 
+class StoreDamaged(StoreError):
+    """The database's file is damaged: a new one has to take its place."""
+
+
+class StoreMoved(StoreDamaged):
+    """The open file was deleted, renamed or replaced; what is open can still be read."""
+
+
 class LinkLost(TrailstopError):
     """The exchange that owns the virtual clock has closed the link."""
 
@@ -53,6 +64,10 @@ class VenueError(TrailstopError):
 
 class ReadFailed(VenueError):
     """A read failed or came back partial: unknown, never flat."""
+
+
+class NotListed(ReadFailed):
+    """The exchange does not list any more what was asked for; another list may have it."""
 
 
 class BadCredentials(VenueError):

@@ -22,6 +22,7 @@ from trailstop.engine.commands import Alarm, ClosePosition, Command, MoveStop, P
 from trailstop.engine.events import (
     CandleClosed,
     Event,
+    MovePermitted,
     PositionChanged,
     PriceSeen,
     QuoteSeen,
@@ -310,7 +311,7 @@ class TrailingStop:
 
 def _answer(trail: Trail, event: Event) -> Step:
     """Advance by one event and acknowledge, at its time, every stop that the rule asks for."""
-    trail, asked = step(trail, event)
+    trail, asked = _permitted(*step(trail, event), event.at_ms)
     told = list(asked)
     # The list grows while it is read: an acknowledgement may lead to the next command.
     for command in told:
@@ -318,9 +319,17 @@ def _answer(trail: Trail, event: Event) -> Step:
             raise ConfigError(f"{trail.leg.symbol}: {command.text}")
         if isinstance(command, MoveStop) or _is_working(command):
             held = StopAcknowledged(command.price, command.quantity, event.at_ms)
-            trail, more = step(trail, held)
+            trail, more = _permitted(*step(trail, held), event.at_ms)
             told.extend(more)
     return trail, tuple(told)
+
+
+def _permitted(trail: Trail, told: tuple[Command, ...], at_ms: int) -> Step:
+    """Let a move go that waits for its exchange's limits: there are none here."""
+    if trail.hold is not HoldReason.BUDGET:
+        return trail, told
+    trail, moved = step(trail, MovePermitted(at_ms))
+    return trail, told + moved
 
 
 def _is_working(command: Command) -> TypeGuard[PlaceStop]:

@@ -30,6 +30,9 @@ class StopRequest(Struct, frozen=True):
     quantity: Decimal
     trigger: Literal["last", "mark"]
     client_id: str
+    can_wait: bool = False
+    """A move of a stop that holds the whole position: it leaves the reserve of the exchange's
+    limits to requests that nothing protects meanwhile."""
 
 
 class CloseRequest(Struct, frozen=True):
@@ -161,11 +164,14 @@ class Trade(Struct, frozen=True):
 
 # --- what a venue tells by itself ---------------------------------------------------------
 class LastPrice(Struct, frozen=True, tag=True):
-    """A public trade. `trade_id` rises; a repeat or a step back is late or doubled."""
+    """A public trade. `trade_id` rises; a repeat or a step back is late or doubled.
+
+    It is None where the price was asked for: the newest trade's, of which no number is told.
+    """
 
     symbol: str
     price: Decimal
-    trade_id: int
+    trade_id: int | None
     at_ms: int
 
 
@@ -184,6 +190,13 @@ class MarkPrice(Struct, frozen=True, tag=True):
     symbol: str
     mark: Decimal
     at_ms: int
+
+
+class UnusablePrice(Struct, frozen=True, tag=True):
+    """What should be a price of a symbol is none; `text` is what came instead."""
+
+    symbol: str
+    text: str
 
 
 class PositionReport(Struct, frozen=True, tag=True):
@@ -253,6 +266,7 @@ VenueEvent = (
     LastPrice
     | Quote
     | MarkPrice
+    | UnusablePrice
     | PositionReport
     | FundingBooked
     | StopReport
@@ -260,6 +274,43 @@ VenueEvent = (
     | InstrumentChanged
     | StreamState
 )
+
+
+class StreamCounts(Struct, frozen=True):
+    """What the sockets of an account have been through since the start."""
+
+    connects: dict[str, int]
+    """Sockets opened, by stream."""
+    recent_connects: int
+    """Connections tried in the last five minutes by all accounts behind our address."""
+    conflated: int
+    """Prices told by others of their symbol, since we were slower than the stream."""
+    waiting: int
+    """Events that are not taken yet."""
+
+
+class VenueHealth(Struct, frozen=True):
+    """How requests to an exchange fare. Times are the exchange's, Unix ms; None is never."""
+
+    breaker_open_since_ms: int | None
+    """Since when reads are only tried now and then, since too many failed in a row."""
+    failures: int
+    """Reads that failed since something was last answered."""
+    last_success_ms: int | None
+    """The last request with our key that was answered as asked."""
+    last_error: str
+    weight_used: int
+    weight_limit: int
+    """Of the address, in the present window."""
+    orders_used: int
+    orders_limit: int
+    """Of the account, in the window of orders that is fullest."""
+    shut_until_ms: int | None
+    """Until then nothing is sent, because the exchange said so."""
+    clock_offset_ms: int
+    """How far the exchange's clock is before this machine's."""
+    clock_corrections: int
+    """Refusals by the clock that reading it anew has answered."""
 
 
 class StopForm(enum.Enum):
@@ -312,10 +363,11 @@ class Venue(Past, Protocol):
         """How stops of ours rest on this exchange."""
         ...
 
-    async def start(self) -> None:
+    async def start(self, *, may_be_blind: bool = False) -> None:
         """Connect, read the clock and the instruments.
 
-        Raises: Unreachable, BadCredentials.
+        With `may_be_blind` a stream that does not open keeps nothing from starting: it comes
+        later, and passes see to the positions meanwhile. Raises: Unreachable, BadCredentials.
         """
         ...
 
@@ -331,8 +383,51 @@ class Venue(Past, Protocol):
         """The grid and limits of a symbol. Raises: KeyError for a symbol not listed."""
         ...
 
+    def health(self) -> VenueHealth:
+        """How requests fare: failures, budgets used, the clock. Asks nothing."""
+        ...
+
+    async def resync(self) -> None:
+        """Read the clock at once and open the streams anew, after this process stood still.
+
+        Raises: ReadFailed where the clock cannot be read; the streams are renewed all the same.
+        """
+        ...
+
+    def move_wait_ms(self, leg: Leg, *, ahead: int = 0, beside: int = 0) -> int:
+        """Milliseconds until one more move of a stop may go out; 0 now.
+
+        It then leaves the reserve for protection untouched. Asking counts nothing. `ahead` writes
+        of this account, and `beside` of others behind its address, are about to leave before it
+        and may not be counted yet.
+        """
+        ...
+
+    def pass_seconds(self, symbols: int) -> float:
+        """Least time between two passes over so many symbols; 0 where the limits are wide.
+
+        Where accounts share the limits of an address they have to look more rarely.
+        """
+        ...
+
     def watch(self, symbols: frozenset[str]) -> None:
         """Choose whose prices `events` carries; takes effect by itself."""
+        ...
+
+    def renew_market(self) -> None:
+        """Open the sockets of prices anew, since they do not tell what they should."""
+        ...
+
+    def doubt_account(self) -> None:
+        """A read showed what the account stream did not tell.
+
+        Where it told nothing at all of late, and stays silent for a moment longer, it counts as
+        lost and is opened anew.
+        """
+        ...
+
+    def stream_counts(self) -> StreamCounts:
+        """What the sockets have been through."""
         ...
 
     def events(self) -> AsyncIterator[VenueEvent]:
@@ -353,6 +448,13 @@ class Venue(Past, Protocol):
 
     async def last_price(self, symbol: str) -> Decimal:
         """Price of the newest trade as of now. Raises: ReadFailed."""
+        ...
+
+    async def prices(self, symbols: frozenset[str]) -> Sequence[LastPrice | MarkPrice | Quote]:
+        """Last price, mark and book of these symbols, by asking for them all at once.
+
+        A symbol of which the exchange says nothing usable is left out. Raises: ReadFailed.
+        """
         ...
 
     async def place_stop(self, request: StopRequest) -> Outcome:

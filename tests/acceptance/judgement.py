@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.acceptance.acts import MS, ORDER_MS, PASS_MS, Excuse, Hand
 from tests.acceptance.table import OWN, US_PER_MS, Table
-from trailstop.daemon.status import EpochSummary, LegStatus
+from trailstop.daemon.talk.status import EpochSummary, LegStatus
 from trailstop.domain.position import Cause, StopKind
 from trailstop.paper.model import STOP_LOSS, USER, Conditional, Epoch, Position
 

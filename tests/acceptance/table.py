@@ -19,13 +19,18 @@ from typing import Any, Literal, TypeVar
 from tests.acceptance.exchanges import Call, Exchange
 from tests.paper.server.support import SECOND_US, START_US, market
 from trailstop.config import Config, load_config
-from trailstop.daemon.bootstrap import Daemon
-from trailstop.daemon.status import AccountStatus, ControlRequest, EpochSummary, Fact, LegStatus
+from trailstop.daemon.process.bootstrap import Daemon
+from trailstop.daemon.talk.status import (
+    AccountStatus,
+    ControlRequest,
+    EpochSummary,
+    Fact,
+    LegStatus,
+)
 from trailstop.domain.position import Leg
 from trailstop.paper.assembly import Addresses, Build, Paper
 from trailstop.paper.facts import ConditionalChanged
 from trailstop.paper.facts import Fact as PaperFact
-from trailstop.paper.faults import Fault
 from trailstop.paper.harness import run_scenario
 from trailstop.paper.holds import Hold
 from trailstop.paper.model import (
@@ -41,12 +46,13 @@ from trailstop.paper.model import (
     Rejection,
     RejectKind,
 )
-from trailstop.paper.oracle import Clocks
+from trailstop.paper.oracle import Clocks, Incident
 from trailstop.paper.prices.tape import Print, Tape
 from trailstop.paper.settings import WorldSettings
+from trailstop.paper.trouble.faults import Fault
 from trailstop.paper.world import World
 from trailstop.storage.store import Store
-from trailstop.timelink import LoopClock
+from trailstop.timelink import LoopClock, VirtualLoop
 
 T = TypeVar("T")
 SideName = Literal["long", "short"]
@@ -79,6 +85,17 @@ class Resting:
     ours: bool
 
 
+class WrongClock(LoopClock):
+    """The guard's machine may have another time than the exchange."""
+
+    def __init__(self, loop: VirtualLoop, off_ms: int) -> None:
+        super().__init__(loop)
+        self._off_ms = off_ms
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() + self._off_ms
+
+
 class Table:
     """Everything that a story may touch; stories see the exchange's truth and our status."""
 
@@ -97,6 +114,11 @@ class Table:
             self._environ[f"TRAILSTOP_PAPER_KEY_{name.upper()}"] = keys["key"]
             self._environ[f"TRAILSTOP_PAPER_SECRET_{name.upper()}"] = keys["secret"]
         self.printing = True
+        self.clock_off_ms = 0
+        """How far the guard's own clock is off from its next start on."""
+        self.bare_because = ""
+        """Why this story may leave a position without a stop for a moment."""
+        self._out_of_reach: list[tuple[int, int]] = []
         self._prices: dict[str, Decimal] = {}
         self._came: dict[int, tuple[Decimal, int]] = {}
         self._sent: list[tuple[str, str, str, Resting]] = []
@@ -117,7 +139,7 @@ class Table:
 
     async def start(self) -> None:
         """Start the guard on its database and give it time to look around."""
-        clock = LoopClock(self.paper.exchange.loop)
+        clock = WrongClock(self.paper.exchange.loop, self.clock_off_ms)
         config = self.config
         config.data_dir.mkdir(exist_ok=True)
         self.store = Store.open(config.database_url, mode=config.mode, now_ms=clock.wall_ms())
@@ -266,6 +288,29 @@ class Table:
 
     def hold(self, call: Call, stage: Literal["effect", "answer"]) -> None:
         self.paper.holds.add(Hold(method=call.method, path=call.path, stage=stage))
+
+    def bare_allowed(self, why: str) -> None:
+        """This story takes our stops away: each gap may last a pass and an order, R + D."""
+        self.bare_because = why
+
+    def out_of_reach(self, from_ms: int, until_ms: int, why: str) -> None:
+        """No write could reach the exchange from one time to another: no gap counts there."""
+        self.bare_because = why
+        self._out_of_reach.append((from_ms, until_ms))
+
+    @property
+    def longest_bare_ms(self) -> int:
+        """The longest gap without a stop, without the time that the exchange was out of reach."""
+        self.clocks()
+        rows = [row for row in self.world.oracle.incidents if row.kind == "unprotected"]
+        return max((self._within_reach_ms(row) for row in rows), default=0)
+
+    def _within_reach_ms(self, gap: Incident) -> int:
+        from_ms, to_ms = gap.from_us // US_PER_MS, -(-gap.to_us // US_PER_MS)
+        shut = [
+            max(0, min(to_ms, until) - max(from_ms, since)) for since, until in self._out_of_reach
+        ]
+        return to_ms - from_ms - sum(shut)
 
     # --- what is true --------------------------------------------------------------------
     def position(
@@ -456,6 +501,7 @@ class Table:
 
 
 Story = Callable[[Table], Awaitable[T]]
+Ended = Callable[[Table], None]
 
 
 def play(
@@ -466,9 +512,13 @@ def play(
     world: WorldSettings,
     lines: Sequence[str] = (),
     guard_first: bool = True,
+    ended: Ended = lambda table: None,
     **build: Any,
 ) -> T:
-    """Run one story in virtual time; the guard starts first unless the story does it."""
+    """Run one story in virtual time; the guard starts first unless the story does it.
+
+    `ended` sees the table when the story went well, before the guard is ended.
+    """
 
     async def scene(paper: Paper, addresses: Addresses) -> T:
         table = Table(exchange, paper, addresses, folder, list(lines))
@@ -478,7 +528,9 @@ def play(
                 table.price(START_PRICE, symbol)
             if guard_first:
                 await table.start()
-            return await story(table)
+            told = await story(table)
+            ended(table)
+            return told
         finally:
             printer.cancel()
             paper.faults.clear()

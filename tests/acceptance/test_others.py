@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from trailstop.daemon.status import ControlRefused
+from trailstop.daemon.talk.status import ControlRefused
 from trailstop.domain.position import Cause, Phase, StopKind
 
 

@@ -9,7 +9,7 @@ import trailstop.venues
 from tests.acceptance.exchanges import EXCHANGES
 from trailstop.config.catalog import section_settings
 from trailstop.config.values import describe
-from trailstop.daemon.bootstrap import ADAPTERS
+from trailstop.daemon.process.bootstrap import ADAPTERS
 
 MODES = {"one-way", "hedge"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from trailstop.cli import main
-from trailstop.daemon.status import VERSION
+from trailstop.daemon.talk.status import VERSION
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"TRAILSTOP_PAPER_KEY_MAIN": "k", "TRAILSTOP_PAPER_SECRET_MAIN": "s"}

@@ -315,7 +315,7 @@ def test_two_accounts_with_one_key_are_refused(tmp_path):
 # --- the lists -----------------------------------------------------------------------------
 def test_the_example_file_holds_every_setting_and_changes_nothing(tmp_path):
     text = example_file()
-    for section in ("trailstop", "account", "policy", "guard", "paper"):
+    for section in ("trailstop", "account", "policy", "guard", "feed", "paper"):
         for name in section_settings(section):
             assert f"#{name} = " in text
     loaded = config(tmp_path, text)
@@ -333,7 +333,7 @@ def test_the_example_s_values_are_the_defaults(tmp_path):
 
 
 def test_every_setting_is_explained():
-    for section in ("trailstop", "account", "policy", "guard", "paper"):
+    for section in ("trailstop", "account", "policy", "guard", "feed", "paper"):
         for setting in section_settings(section).values():
             assert setting.text.strip(), setting.name
             assert f"{setting.name}` |" in settings_table()

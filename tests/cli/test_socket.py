@@ -10,9 +10,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from trailstop.daemon.client import ADDRESS_FILE, Address, DaemonClient
-from trailstop.daemon.socket import StatusSocket
-from trailstop.daemon.status import (
+from trailstop.daemon.talk.client import ADDRESS_FILE, Address, DaemonClient
+from trailstop.daemon.talk.socket import StatusSocket
+from trailstop.daemon.talk.status import (
     ControlAnswer,
     ControlRefused,
     ControlRequest,

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from trailstop.daemon.status import AccountStatus, Fact, LegStatus, Status
+from trailstop.daemon.talk.status import AccountStatus, Fact, LegStatus, Status
 from trailstop.domain.position import Leg, Phase
 from trailstop.domain.price import Side
 from trailstop.view.table import render

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from trailstop.config import load_config
-from trailstop.daemon.bootstrap import Daemon
-from trailstop.daemon.status import LegStatus
+from trailstop.daemon.process.bootstrap import Daemon
+from trailstop.daemon.talk.status import LegStatus
 from trailstop.paper.assembly import Addresses, Build, Paper
 from trailstop.paper.harness import run_scenario
 from trailstop.paper.model import Conditional

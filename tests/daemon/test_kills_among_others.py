@@ -9,8 +9,8 @@ import pytest
 
 from tests.daemon.support import SYMBOL, Scene, play
 from trailstop.domain.position import Cause
-from trailstop.paper.faults import Fault
 from trailstop.paper.model import OrderRequest
+from trailstop.paper.trouble.faults import Fault
 from trailstop.storage.records import Adopted, Ended
 
 LEVEL = [(0.0, "10000.0")]

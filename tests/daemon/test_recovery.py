@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.support import START_US, Scene, play
-from trailstop.daemon.recovery import touched_zero
+from trailstop.daemon.reading.recovery import touched_zero
 from trailstop.domain.position import Cause, Phase, Position
 from trailstop.domain.price import Side
-from trailstop.paper.faults import Fault
 from trailstop.paper.holds import Hold
 from trailstop.paper.settings import WorldSettings
+from trailstop.paper.trouble.faults import Fault
 from trailstop.ports import Execution
 from trailstop.storage.records import Ended, Moved
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from trailstop.daemon.status import EpochSummary
+from trailstop.daemon.talk.status import EpochSummary
 from trailstop.demo.report import make_result
 from trailstop.demo.result import join_positions
 from trailstop.demo.settings import DemoSettings

@@ -162,6 +162,8 @@ class Story:
                 return ev.Resumed(at), words
             case "tighten":
                 return ev.TightenAsked(numbers[0], at), words
+            case "permit":
+                return ev.MovePermitted(at), words
             case "please_close":
                 return ev.CloseAsked(at), words
             case "closed":

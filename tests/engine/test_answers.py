@@ -170,6 +170,23 @@ def test_a_stop_that_was_never_sent_is_asked_for_again_at_once_and_alarms_nobody
     )
 
 
+def test_the_third_in_a_row_that_was_never_sent_is_told_once() -> None:
+    check(
+        """
+        open long 100
+        price 100        place 98
+        1s refused not_sent
+        1s time          place 98
+        2s refused not_sent
+        2s time          place 98
+        3s refused not_sent  alarm stop_refused
+        3s time          place 98
+        4s refused not_sent
+        """,
+        SETTINGS,
+    )
+
+
 def test_a_refusal_of_nothing_is_told() -> None:
     check(START + "1s refused other  alarm stop_refused live 98", SETTINGS)
 

@@ -95,8 +95,16 @@ def test_a_redenominated_contract_pauses_the_trail_at_its_converted_stop() -> No
     for line in (START + "1s price 102 move 101.49\n 1.1s ack").strip().splitlines():
         story.tell(line)
     story.tell("2s position entry 1 size 200  alarm contract_changed hold paused")
-    story.tell("3s price 1.02                 live 1.015 exact 1.015 peak 1.02 hold paused")
-    story.tell("4s resume                     live 1.015")
+    story.tell("3s price 1.02                 live 1.0149 exact 1.0149 peak 1.02 hold paused")
+    story.tell("4s resume                     live 1.0149")
+
+
+def test_fewer_and_dearer_contracts_keep_the_grid() -> None:
+    story = Story(SETTINGS, fees=NO_FEES, tick="0.01")
+    for line in (START + "1s price 102 move 101.49\n 1.1s ack").strip().splitlines():
+        story.tell(line)
+    story.tell("2s position entry 200 size 1  alarm contract_changed hold paused")
+    story.tell("3s price 204                  live 202.98 exact 202.98 peak 204 hold paused")
 
 
 def test_a_trail_without_stops_is_redenominated_too() -> None:

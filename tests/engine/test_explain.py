@@ -87,8 +87,14 @@ def test_holds_after_an_answer() -> None:
     assert hold_text(decided) == "the exchange did not take the stop; decided anew"
     assert held(TRAILING + "2s gap 102000\n 62s time") == "waits for a live price after the gap"
     assert held(TRAILING + "2s triggered") == ""
-    assert hold_text(replace(trail, hold=HoldReason.BUDGET)) == (
-        "waits until the exchange's limits allow another order"
+    assert held(moved + "62s refused budget") == (
+        "waits until the exchange's limits have room for it"
+    )
+    budget = policy(pacing="budget", backstop_percent=None, breakeven_at_percent=None)
+    waiting = "open long 100000\n price 100000  place 98000\n ack\n 1s price 101500"
+    assert held(waiting, budget) == (
+        "3.05 % better, waits its turn: the exchange's limits go to the stops with most money at "
+        "risk first"
     )
 
 

@@ -242,8 +242,174 @@ def test_no_pacing_lets_everything_go() -> None:
     check(TRAILING_LONG + "10s price 101.52  move 101.02", policy(pacing="none", **BARE))
 
 
-def test_a_budget_paces_like_fixed_while_nobody_deals_it_out() -> None:
-    check(TRAILING_LONG + "10s price 101.52  hold min_improvement", policy(pacing="budget", **BARE))
+BUDGET = policy(pacing="budget", **BARE)
+BUDGETED_LONG = """
+        open long 100
+        price 100        place 98        # a first placement is no move
+        0s ack           moves 0
+        10s price 101.5  hold budget exact 101 wake never
+        10s permit       move 101
+        11s ack          moves 1 live 101 hold not_better
+"""
+BUDGETED_SHORT = """
+        open short 100
+        price 100        place 102
+        0s ack           moves 0
+        10s price 98.5   hold budget exact 98.99 wake never
+        10s permit       move 98.99
+        11s ack          moves 1 live 98.99 hold not_better
+"""
+
+
+def test_with_a_budget_a_move_waits_for_its_permission_and_for_nothing_else() -> None:
+    check(
+        BUDGETED_LONG
+        + """
+        12s price 101.51 hold budget exact 101.01   # no interval, no minimum
+        12s permit       move 101.01
+        12s ack
+        13s price 103.4  hold budget                # no emergency
+        80s time         hold budget
+        """,
+        BUDGET,
+    )
+    check(
+        BUDGETED_SHORT
+        + """
+        12s price 98.49  hold budget exact 98.98
+        12s permit       move 98.98
+        12s ack
+        13s price 96.6   hold budget
+        80s time         hold budget
+        """,
+        BUDGET,
+    )
+
+
+def test_with_a_budget_breakeven_and_activation_wait_for_their_turn_as_well() -> None:
+    check(
+        """
+        open long 100
+        price 100        place 98
+        0s ack
+        1s price 100.61  hold budget
+        1s permit        move 100 breakeven
+        2s ack
+        3s price 101.5   hold budget
+        3s permit        move 101 trail
+        """,
+        policy(pacing="budget", backstop_percent=None),
+    )
+
+
+def test_a_permission_sends_the_exact_stop_of_its_moment() -> None:
+    check(
+        BUDGETED_LONG
+        + """
+        12s price 101.6  hold budget exact 101.1
+        13s price 101.8  hold budget exact 101.3
+        14s price 101.7  hold budget exact 101.3
+        15s permit       move 101.3
+        """,
+        BUDGET,
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "hold"),
+    [
+        ("", "not_better"),
+        ("12s price 101.8  hold budget\n 12s permit  move 101.3\n", "in_flight"),
+        (
+            "12s price 101.8  hold budget\n 12s permit  move 101.3\n 12s unknown\n",
+            "unknown_outcome",
+        ),
+        ("12s price 101.8  hold budget\n 12s pause\n", "paused"),
+        ("12s gap 102\n", "no_price"),
+        ("12s price 101.8  hold budget\n 12s triggered\n", "none"),
+    ],
+)
+def test_a_permission_that_comes_at_the_wrong_moment_is_spent(moment: str, hold: str) -> None:
+    check(BUDGETED_LONG + moment + f"13s permit hold {hold}", BUDGET)
+
+
+def test_a_permission_counts_once() -> None:
+    check(BUDGETED_LONG + "12s permit\n 13s price 101.8  hold budget", BUDGET)
+
+
+def test_with_a_budget_what_a_person_asks_for_goes_at_once() -> None:
+    check(BUDGETED_LONG + "12s price 101.8  hold budget\n 13s tighten 101.5  move 101.5", BUDGET)
+
+
+def test_with_a_budget_a_stop_that_went_is_made_up_for_at_once() -> None:
+    check(
+        BUDGETED_LONG
+        + """
+        12s foreign 101.2  live 101.2 hold not_better
+        13s foreign none   move 101.2
+        """,
+        BUDGET,
+    )
+
+
+def test_with_a_budget_our_first_stop_beside_a_foreign_one_goes_at_once() -> None:
+    check(
+        """
+        open long 100 foreign 99
+        price 100        hold not_activated live 99
+        1s price 101.5   place 101
+        """,
+        BUDGET,
+    )
+
+
+def test_with_a_budget_a_refused_move_asks_for_another_permission() -> None:
+    check(
+        BUDGETED_LONG
+        + """
+        12s price 101.8  hold budget
+        12s permit       move 101.3
+        12s refused limit  alarm stop_refused hold refused wake 17s
+        17s time         hold budget
+        18s permit       move 101.3
+        """,
+        BUDGET,
+    )
+
+
+def test_a_move_that_would_have_taken_the_reserve_is_asked_for_again_by_itself() -> None:
+    check(
+        BUDGETED_LONG
+        + """
+        12s price 101.8  hold budget
+        12s permit       move 101.3
+        13s refused budget  hold budget wake 13.5s
+        13.2s permit     hold refused wake 13.5s
+        13.5s time       hold budget wake never
+        14s permit       move 101.3
+        """,
+        BUDGET,
+    )
+    check(
+        TRAILING_LONG
+        + """
+        70s price 102    move 101.49
+        70s refused budget  hold budget wake 70.5s
+        70.5s time       move 101.49
+        """,
+        SETTINGS,
+    )
+
+
+@pytest.mark.parametrize("pacing", ["fixed", "none"])
+def test_without_a_budget_a_permission_changes_nothing(pacing: str) -> None:
+    story = """
+        20s price 102    hold interval exact 101.49
+        21s permit       hold interval wake 70s
+    """
+    if pacing == "none":
+        story = "20s price 102  move 101.49\n 20s ack\n 21s permit  hold not_better"
+    check(TRAILING_LONG + story, policy(pacing=pacing, **BARE))
 
 
 def test_one_write_at_a_time() -> None:

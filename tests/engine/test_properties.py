@@ -13,6 +13,7 @@ from tests.engine.worlds import (
     ANSWERS,
     ENTRY,
     OTHERS,
+    POLICIES,
     PRICES,
     TICKS,
     Told,
@@ -31,7 +32,7 @@ from trailstop.engine.begin import begin
 from trailstop.engine.commands import ClosePosition, Command, MoveStop
 from trailstop.engine.explain import hold_text, move_text
 from trailstop.engine.step import step, wake_at
-from trailstop.engine.trail import Trail
+from trailstop.engine.trail import HoldReason, Trail
 
 MANY = settings(max_examples=120, deadline=None)
 ANYTHING = tales(*PRICES, *PRICES, *ANSWERS, *ANSWERS, *OTHERS)
@@ -212,6 +213,67 @@ def test_symbols_are_independent(
         mixed[leg].append((trails_[leg], commands))
     for leg, steps in alone.items():
         assert mixed[leg] == [(after, commands) for _, _, after, commands in steps]
+
+
+# --- pacing by the exchange's limits -----------------------------------------------------------------
+
+BUDGETED = st.builds(
+    Policy,
+    distance=decimals("0.2", "3").map(Callback),
+    activation_percent=st.sampled_from([Decimal(0), Decimal("0.5")]),
+    pacing=st.just("budget"),
+)
+
+
+@MANY
+@given(trails(BUDGETED), tales(*PRICES, *PRICES, *ANSWERS, "time", "tighten", "size", "permit"))
+def test_a_permission_that_is_answered_leaves_nothing_between_exact_and_live_stop(
+    trail: Trail, tale: list[Told]
+) -> None:
+    for _, _, after, _ in run(trail, tale):
+        if after.hold is not HoldReason.BUDGET:
+            continue
+        at_ms = after.price_at_ms
+        moved, commands = step(after, ev.MovePermitted(at_ms))
+        (command,) = working(commands)
+        assert command.price == after.exact_stop
+        held, _ = step(moved, ev.StopAcknowledged(command.price, command.quantity, at_ms))
+        assert held.live_stop == held.exact_stop == after.exact_stop
+
+
+@MANY
+@given(trails(BUDGETED), tales(*PRICES, *PRICES, *ANSWERS, "time"))
+def test_with_a_budget_the_market_alone_moves_no_stop_of_ours(
+    trail: Trail, tale: list[Told]
+) -> None:
+    for before, _, _, commands in run(trail, tale):
+        for command in working(commands):
+            assert before.own_stop is None
+            assert not isinstance(command, MoveStop)
+
+
+@MANY
+@given(trails(POLICIES), ANYTHING, st.data())
+def test_a_permission_means_nothing_to_those_who_do_not_wait_for_it(
+    trail: Trail, tale: list[Told], data: st.DataObject
+) -> None:
+    trail = replace(trail, policy=replace(trail.policy, pacing="fixed"))
+    told, at_ms = trail, 0
+    for kind, cents, pause_ms in tale:
+        at_ms += pause_ms
+        event = event_of(trail, kind, cents, at_ms)
+        if event is None or kind == "permit":
+            continue
+        trail, expected = step(trail, event)
+        told, commands = step(told, event)
+        assert commands == expected
+        assert decided(told) == decided(trail)
+        if data.draw(st.booleans()):
+            # Time alone may let a held move go; so that both have heard of it.
+            trail, expected = step(trail, ev.TimePassed(at_ms))
+            told, commands = step(step(told, ev.TimePassed(at_ms))[0], ev.MovePermitted(at_ms))
+            assert commands == ()
+            assert decided(told) == decided(trail)
 
 
 # --- mirror (I23) -----------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ POLICIES = st.builds(
     update_interval_seconds=st.sampled_from([Decimal(0), Decimal(60)]),
     min_improvement_percent=st.sampled_from([Decimal(0), Decimal("0.1")]),
     emergency_percent=st.sampled_from([None, Decimal("0.05"), Decimal("1.0")]),
+    pacing=st.sampled_from(["fixed", "fixed", "budget"]),
     on_cross=st.sampled_from(["close", "hold"]),
 )
 """Policies over every setting that decides; the backstop's and the sources' play no part."""
@@ -90,6 +91,7 @@ ANSWERS = ("ack", "ack", "ack", "refused", "unknown", "would_trigger")
 OTHERS = (
     "time", "time", "quote", "mark", "gap", "stale", "candle", "foreign", "no_foreign", "size",
     "average", "pause", "resume", "tighten", "forgotten", "funding", "liquidation", "wider",
+    "permit",
 )  # fmt: skip
 
 
@@ -154,6 +156,8 @@ def event_of(trail: Trail, kind: str, cents: int, at_ms: int) -> ev.Event | None
             return ev.Resumed(at_ms)
         case "tighten":
             return ev.TightenAsked(price, at_ms)
+        case "permit":
+            return ev.MovePermitted(at_ms)
         case "forgotten":
             return ev.PeakForgotten(at_ms)
         case "closed":

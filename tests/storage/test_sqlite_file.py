@@ -29,8 +29,8 @@ except StoreError as error:
 NEXT_VERSION = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -138,7 +138,7 @@ def newer_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scripts = tmp_path / "migrations"
     with as_file(files("trailstop.storage") / "migrations") as folder:
         shutil.copytree(folder, scripts)
-    (scripts / "versions" / "v0002_next.py").write_text(NEXT_VERSION)
+    (scripts / "versions" / "v0003_next.py").write_text(NEXT_VERSION)
     monkeypatch.setattr(database, "MIGRATIONS", str(scripts))
     return scripts
 
@@ -156,7 +156,7 @@ async def test_an_upgrade_keeps_a_copy_and_what_is_inside(
     upgraded = opened(file)
     assert upgraded.load().trails == (trail(),)
     await upgraded.close()
-    (copy,) = file.parent.glob("paper.db.backup-0001-*")
+    (copy,) = file.parent.glob("paper.db.backup-0002-*")
     with sqlite3.connect(copy) as old:
         assert old.execute("SELECT count(*) FROM active_positions").fetchone() == (1,)
         assert "colour" not in str(old.execute("SELECT sql FROM sqlite_master").fetchall())
@@ -171,7 +171,7 @@ async def test_an_upgrade_that_breaks_off_leaves_the_database_as_it_was(
         store = opened(file)
         store.record([adopted()], trail=trail())
         await store.close()
-    script = newer_build / "versions" / "v0002_next.py"
+    script = newer_build / "versions" / "v0003_next.py"
     script.write_text(NEXT_VERSION + '    op.drop_table("nowhere")\n')
     with pytest.raises(StoreError, match="no such table: nowhere"):
         opened(file)

@@ -80,6 +80,7 @@ class Scripted(stage.Script):
         self.answers |= {
             INSTRUMENTS: [listed(instrument(), instrument("BTCPERP"))],
             "GET /v5/account/info": [{"unifiedMarginStatus": 5}],
+            "GET /v5/user/query-api": [{"readOnly": 0}],
             POSITIONS: [listed()],
             REALTIME: [listed()],
             HISTORY: [listed()],

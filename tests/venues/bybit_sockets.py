@@ -20,6 +20,7 @@ from trailstop.ports import StreamState
 from trailstop.timelink import HostLoop, LoopClock, run_hosted
 from trailstop.venues.bybit.feed import Feed
 from trailstop.venues.bybit.settings import BybitSettings
+from trailstop.venues.connects import ConnectBudget
 from trailstop.venues.offset import ServerClock
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ def play(
         async with serve(server.handle) as address, aiohttp.ClientSession() as session:
             urls = {"rest_url": "http://unused", "ws_url": f"ws://{address}"}
             settings = BybitSettings(**(ACCOUNT | urls | changes))
-            feed = Feed(settings, rest, session, random.Random(1))
+            feed = Feed(settings, rest, session, random.Random(1), ConnectBudget(500))
             try:
                 await feed.start()
                 return await scenario(server, feed)

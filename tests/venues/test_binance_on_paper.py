@@ -16,8 +16,8 @@ from trailstop.domain.position import Role
 from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal
 from trailstop.paper.assembly import Build
-from trailstop.paper.faults import Fault
 from trailstop.paper.settings import WorldSettings
+from trailstop.paper.trouble.faults import Fault
 from trailstop.ports import (
     Acknowledged,
     ExecutionReport,

@@ -31,7 +31,7 @@ def changed(name: str, change: Callable[[Any], object]) -> Case:
     ("name", "change"),
     [
         ("binance/rest-response/hedge-positions", lambda rows: rows[1].pop("positionAmt")),
-        ("binance/rest-response/hedge-positions", lambda rows: rows[0].update(entryPrice="0")),
+        ("binance/rest-response/hedge-positions", lambda rows: rows[0].update(positionAmt="much")),
         ("binance/rest-response/hedge-positions", lambda rows: rows[0].update(positionSide="UP")),
         ("binance/rest-response/open-algo-orders", lambda rows: rows[1].pop("algoStatus")),
         ("binance/rest-response/open-algo-orders", lambda rows: rows[0].update(algoStatus="ODD")),

@@ -534,3 +534,18 @@ def test_no_answer_in_time_proves_nothing():
     failure = play_rest(scenario)
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.text) == (FailureKind.UNKNOWN, "no answer in time")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "symbols", "seconds"), [(1, 1, 0), (1, 60, 1), (2, 60, 4), (3, 60, 6), (3, 1, 0)]
+)
+def test_accounts_behind_one_address_look_more_rarely_together(accounts, symbols, seconds):
+    async def scenario(scripted, rest):
+        for number in range(1, accounts):
+            rest.governor.address.accounts.add(f"other{number}")
+        return rest.pass_seconds(symbols)
+
+    least = play_rest(scenario)
+    assert seconds <= least < seconds + 1
+    used = 60 / least * accounts * (min(symbols, 40) + 5) + 85 * accounts
+    assert used <= 2_400 * 0.6 + 1

@@ -17,8 +17,8 @@ from trailstop.domain.price import Side
 from trailstop.engine.events import Refusal
 from trailstop.errors import ReadFailed
 from trailstop.paper.assembly import Build
-from trailstop.paper.faults import Fault
 from trailstop.paper.model import ConditionalRequest, PositionStopRequest
+from trailstop.paper.trouble.faults import Fault
 from trailstop.ports import (
     Acknowledged,
     ExecutionReport,

@@ -45,6 +45,7 @@ from trailstop.ports import (
 )
 from trailstop.timelink import LoopClock
 from trailstop.venues.bybit.venue import BybitVenue
+from trailstop.venues.governor import TRAVEL_SPREAD_MS
 from trailstop.venues.sending import FailureKind
 
 LEG = Leg("main", "bybit", "BTCUSDT")
@@ -52,7 +53,7 @@ PRICE = Decimal("60000.1")
 STOP = StopRequest(LEG, Side.LONG, Role.WORKING, PRICE, Decimal("0.5"), "last", "ts-1")
 CLOSE = CloseRequest(LEG, Side.LONG, Decimal("0.5"), "ts-c")
 SHOWN = listed(position(stopLoss="60000.10", updatedTime="1700000000555"))
-BARE = listed(position())
+BARE = listed(position(updatedTime="1699999999000"))
 TAKEN = {"orderId": "77", "orderLinkId": "ts-c"}
 LOWER = "StopLoss:60000100 set for Buy position should lower than base_price:59000000??LastPrice"
 HIGHER = (
@@ -144,6 +145,14 @@ def test_without_the_stream_it_is_acknowledged_when_the_position_shows_it():
     outcome, scripted, took_ms = placed({}, rows=(BARE, BARE, SHOWN))
     assert outcome == Acknowledged("", 1_700_000_000_555)
     assert scripted.count(SET_STOP) == 1
+    assert took_ms < 1_000
+
+
+def test_a_position_that_changed_since_and_shows_no_such_stop_is_not_waited_for():
+    later = listed(position(stopLoss="59000.10", updatedTime="1700000000555"))
+    outcome, _, took_ms = placed({}, rows=(later,))
+    assert isinstance(outcome, Unknown)
+    assert "has changed since" in outcome.text
     assert took_ms < 1_000
 
 
@@ -339,13 +348,13 @@ def test_one_endpoint_sends_ten_a_second_and_the_account_the_rest_later():
         scripted.answers[CREATE] = [TAKEN]
         outcomes = [await rest.create_order({"n": 1}) for _ in range(11)]
         other = await rest.set_stop({})
-        await asyncio.sleep(1)
+        await asyncio.sleep(1 + TRAVEL_SPREAD_MS / 1_000)
         return outcomes, other, await rest.create_order({"n": 1})
 
     outcomes, other, later = play_rest(scenario)
     kinds = [getattr(outcome, "kind", None) for outcome in outcomes]
     assert kinds == [None] * 10 + [FailureKind.TRANSIENT]
-    assert outcomes[-1].retry_after_ms == 1_000
+    assert outcomes[-1].retry_after_ms == 1_000 + TRAVEL_SPREAD_MS
     assert not hasattr(other, "kind")
     assert not hasattr(later, "kind")
 

@@ -26,10 +26,11 @@ from trailstop.ports import (
     MarkPrice,
     Quote,
     StreamState,
+    UnusablePrice,
 )
 from trailstop.venues.bybit import frames, wire
 from trailstop.venues.bybit.feed import Feed
-from trailstop.venues.bybit.tickers import REMEMBERED_TRADES, Tickers, Trades, UnusablePrice
+from trailstop.venues.bybit.tickers import REMEMBER_MS, REMEMBERED_TRADES, Tickers, Trades
 
 D = Decimal
 
@@ -108,8 +109,9 @@ def test_what_was_told_last_is_what_the_merged_ticker_says(given_rows: list):
 def test_a_price_that_is_none_is_not_told_and_the_next_one_is(text: str):
     tickers = Tickers()
     tickers.take("snapshot", wire.Ticker("BTCUSDT", mark_price="7"), 1)
-    with pytest.raises(UnusablePrice, match="BTCUSDT: mark"):
-        tickers.take("delta", wire.Ticker("BTCUSDT", mark_price=text), 2)
+    assert tickers.take("delta", wire.Ticker("BTCUSDT", mark_price=text), 2) == [
+        UnusablePrice("BTCUSDT", f"mark {text!r} is no price")
+    ]
     assert tickers.take("delta", wire.Ticker("BTCUSDT", bid1_price="6"), 3) == []
     assert tickers.take("delta", wire.Ticker("BTCUSDT", mark_price="8"), 4) == [
         MarkPrice("BTCUSDT", D(8), 4)
@@ -172,6 +174,14 @@ def test_what_is_remembered_of_trades_is_bounded():
     for number in range(REMEMBERED_TRADES + 1):
         numbered.take(frames.PublicTrade("BTCUSDT", D(7), 1, str(number)))
     assert numbered.take(frames.PublicTrade("BTCUSDT", D(7), 1, "1")) is None
+    assert numbered.take(frames.PublicTrade("BTCUSDT", D(7), 1, "0")) is not None
+
+
+def test_trades_of_more_than_a_minute_ago_are_forgotten():
+    numbered = Trades()
+    for number, at_ms in enumerate((1, REMEMBER_MS, REMEMBER_MS + 2)):
+        numbered.take(frames.PublicTrade("BTCUSDT", D(7), at_ms, str(number)))
+    assert numbered.take(frames.PublicTrade("BTCUSDT", D(7), REMEMBER_MS, "1")) is None
     assert numbered.take(frames.PublicTrade("BTCUSDT", D(7), 1, "0")) is not None
 
 

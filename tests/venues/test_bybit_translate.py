@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.venues.bybit_scripted import instrument, position
@@ -130,8 +131,8 @@ def test_flat_rows_are_no_positions_and_a_repeated_row_counts_once():
         {"size": "NaN"},
         {"size": "-1"},
         {"size": "half"},
-        {"avgPrice": ""},
-        {"avgPrice": "0"},
+        {"avgPrice": "", "markPrice": ""},
+        {"avgPrice": "0", "markPrice": "0"},
         {"side": "None"},
         {"positionIdx": 3},
         {"positionIdx": 1, "side": "Sell"},
@@ -141,6 +142,35 @@ def test_flat_rows_are_no_positions_and_a_repeated_row_counts_once():
 def test_a_row_that_makes_no_sense_is_no_flat_account(changes):
     with pytest.raises(ValueError, match="BTCUSDT"):
         translate.positions("main", [position_row(**changes)])
+
+
+@pytest.mark.parametrize("unset", ["", "0", "x", None])
+def test_an_entry_that_is_not_stated_is_the_mark_and_said_to_be_unknown(unset):
+    (position,) = translate.positions(
+        "main", [position_row(avgPrice=unset, markPrice="61000")]
+    ).values()
+    assert (position.entry_price, position.entry_known) == (Decimal(61000), False)
+
+
+# --- the key ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("read_only", "permissions", "lacks", "withdraws"),
+    [
+        (0, {"ContractTrade": ["Order", "Position"]}, "", False),
+        (0, {"Derivatives": ["DerivativesTrade"]}, "", False),
+        (0, {"ContractTrade": ["Order"]}, "neither ContractTrade", False),
+        (0, {"Spot": ["SpotTrade"]}, "neither ContractTrade", False),
+        (1, {"ContractTrade": ["Order", "Position"]}, "readOnly", False),
+        (0, {"Derivatives": ["DerivativesTrade"], "Wallet": ["Withdraw"]}, "", True),
+        (0, {"Derivatives": ["DerivativesTrade"], "Wallet": ["AccountTransfer"]}, "", False),
+    ],
+)
+def test_what_a_key_lacks_and_whether_it_may_withdraw(read_only, permissions, lacks, withdraws):
+    body = msgspec.json.encode({"readOnly": read_only, "permissions": permissions})
+    rights = translate.key_rights(msgspec.json.decode(body, type=wire.KeyInfo, strict=False))
+    assert lacks in rights.lacks
+    assert bool(lacks) == bool(rights.lacks)
+    assert rights.withdraws is withdraws
 
 
 # --- stops --------------------------------------------------------------------------------

@@ -7,7 +7,14 @@ import asyncio
 import pytest
 
 from trailstop.errors import ReadFailed
-from trailstop.venues.governor import AddressBudget, Governor, Window, urgent_reads
+from trailstop.venues.governor import (
+    AddressBudget,
+    Governor,
+    RollingWindow,
+    Window,
+    patient_reads,
+    urgent_reads,
+)
 from trailstop.venues.offset import ServerClock
 
 MINUTE_MS = 60_000
@@ -148,15 +155,36 @@ async def test_a_count_of_the_minute_before_says_nothing_of_this_one():
     assert clock.sleeps == []
 
 
-async def test_a_read_that_a_position_waits_for_uses_the_reserve():
+async def test_a_read_that_a_position_waits_for_uses_the_reserve_but_for_the_room_of_writes():
     clock = ManualClock()
     budget = governor(clock)
     await budget.read(80)
     with urgent_reads():
-        await budget.read(20)
-    assert clock.sleeps == []
+        await budget.read(15)
+        assert clock.sleeps == []
+        assert budget.protective(5) == 0
     await budget.read(1)
     assert clock.passed_ms >= MINUTE_MS
+
+
+async def test_a_read_that_nothing_waits_for_leaves_most_to_all_others():
+    clock = ManualClock()
+    budget = governor(clock)
+    with patient_reads():
+        await budget.read(25)
+        assert clock.sleeps == []
+        await budget.read(1)
+    assert clock.passed_ms >= MINUTE_MS
+
+
+async def test_a_move_waits_until_what_follows_from_it_has_room_too():
+    clock = ManualClock()
+    budget = governor(clock)
+    await budget.read(79)
+    assert await budget.move(0, 1, then_weight=1) == 0
+    await budget.read(1)
+    assert await budget.move(0, 1, then_weight=1) > 0
+    assert budget.protective(1) == 0, "the cancel itself takes the reserve"
 
 
 async def test_orders_are_counted_in_their_own_window():
@@ -198,3 +226,93 @@ async def test_accounts_of_one_address_share_weight_and_ban_but_not_orders():
     assert second.protective(60) == MINUTE_MS
     first.close_for(90_000)
     assert second.protective(0) == 90_000
+
+
+# --- moves, which can wait ---------------------------------------------------------------------
+async def test_what_can_wait_is_told_for_how_long_and_asking_counts_nothing():
+    clock = ManualClock()
+    budget = governor(clock, weight=100, orders=10)
+    assert [budget.spare_ms(1, orders=1) for _ in range(50)] == [0] * 50
+    for _ in range(8):
+        assert budget.protective(1, orders=1) == 0
+    clock.passed_ms = 4_000
+    assert budget.spare_ms(1, orders=1) == 6_000, "a fifth of the orders is for protection"
+    assert budget.protective(1, orders=1) == 0, "which takes it"
+    clock.passed_ms = 10_000
+    assert budget.spare_ms(1, orders=1) == 0
+
+
+async def test_what_can_wait_leaves_a_fifth_of_the_weight_and_waits_out_a_ban():
+    clock = ManualClock()
+    budget = governor(clock, weight=100, orders=10)
+    assert budget.protective(79) == 0
+    assert budget.spare_ms(1) == 0
+    assert budget.spare_ms(2) == MINUTE_MS
+    budget.close_for(90_000)
+    assert budget.spare_ms(0, orders=1) == 90_000
+
+
+async def test_a_move_waits_a_little_for_room_outside_the_reserve():
+    clock = ManualClock()
+    address = AddressBudget(RollingWindow(1_000, 5_000))
+    budget = Governor(clock.monotonic_ms, clock.sleep, address, (RollingWindow(10, 1_000),))
+    assert [await budget.move(1, orders=1) for _ in range(8)] == [0] * 8
+    assert clock.passed_ms == 0
+    assert await budget.move(1, orders=1) == 0
+    assert 1_000 <= clock.passed_ms < 1_100
+    assert budget.protective(1, orders=1) == 0
+
+
+async def test_a_move_that_would_wait_long_is_given_back_and_not_counted():
+    clock = ManualClock()
+    budget = governor(clock, orders=10)
+    budget.told(None, (8, None), 0)
+    assert await budget.move(1, orders=1) == 10_000
+    assert clock.passed_ms == 0
+    assert budget.orders[0].used(0) == 8
+
+
+async def test_a_rolling_limit_says_when_enough_of_it_is_free():
+    window = RollingWindow(10, 1_000)
+    for at_ms in (0, 100, 200, 300):
+        window.add(at_ms, 2)
+    assert window.wait_ms(400, 1, 8) == 600
+    assert window.wait_ms(400, 3, 8) == 700
+    assert window.wait_ms(400, 2, 10) == 0
+
+
+async def test_no_correction_of_the_exchanges_clock_ends_a_ban():
+    clock = ManualClock()
+    ahead_ms = [0]
+    budget = Governor(
+        lambda: clock.monotonic_ms() + ahead_ms[0],
+        clock.sleep,
+        AddressBudget(Window(100, MINUTE_MS)),
+        steady_ms=clock.monotonic_ms,
+    )
+    budget.close_for(60_000)
+    ahead_ms[0] = 3_600_000
+    assert budget.protective(1) == 60_000
+    ahead_ms[0] = -3_600_000
+    clock.passed_ms = 60_000
+    assert budget.protective(1) == 0
+
+
+async def test_a_clock_set_back_frees_nothing_and_shuts_nothing_for_good():
+    clock = ManualClock()
+    clock.passed_ms = 10 * MINUTE_MS
+    budget = governor(clock)
+    await budget.read(80)
+    clock.passed_ms -= MINUTE_MS // 2
+    assert budget.protective(21) > 0
+    clock.passed_ms += MINUTE_MS
+    assert budget.protective(100) == 0
+
+
+async def test_an_overflow_of_the_minute_is_waited_out_as_a_whole():
+    clock = ManualClock()
+    budget = governor(clock)
+    assert budget.orders_exhausted() == 10_000
+    assert budget.orders_exhausted(longest=True) == MINUTE_MS
+    clock.passed_ms = 10_000
+    assert budget.protective(0, orders=1) == MINUTE_MS - 10_000

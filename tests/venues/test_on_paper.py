@@ -14,8 +14,8 @@ from tests.venues.paper_table import BINANCE, BYBIT, Dialect, Table, sit
 from trailstop.engine.events import Refusal
 from trailstop.errors import BadCredentials
 from trailstop.paper.assembly import Addresses, Build, Paper
-from trailstop.paper.faults import Fault
 from trailstop.paper.harness import run_scenario
+from trailstop.paper.trouble.faults import Fault
 from trailstop.ports import (
     Acknowledged,
     LastPrice,

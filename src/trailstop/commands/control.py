@@ -13,8 +13,8 @@ from trailstop.commands.options import ConfigOption, SetOption, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trailstop.daemon.client import DaemonClient
-    from trailstop.daemon.status import Action
+    from trailstop.daemon.talk.client import DaemonClient
+    from trailstop.daemon.talk.status import Action
     from trailstop.domain.position import Leg
 
 LegArgument = Annotated[
@@ -85,8 +85,8 @@ def _ask(
     settings: list[str] | None,
     price: Decimal | None = None,
 ) -> int:
-    from trailstop.daemon.client import DaemonClient
-    from trailstop.daemon.status import ControlRequest
+    from trailstop.daemon.talk.client import DaemonClient
+    from trailstop.daemon.talk.status import ControlRequest
 
     client = DaemonClient(load(config, settings).data_dir)
     request = ControlRequest(action=action, leg=_find_leg(client, leg), price=price)
@@ -97,7 +97,7 @@ def _ask(
 def _find_leg(client: DaemonClient, text: str) -> Leg:
     """The one guarded leg that the text names. Raises: ControlRefused, ConfigError."""
     from trailstop.config import parse_leg
-    from trailstop.daemon.status import ControlRefused
+    from trailstop.daemon.talk.status import ControlRefused
 
     pattern = parse_leg(text)
     legs = [one.leg for one in client.status().legs]

@@ -9,7 +9,14 @@ from typing import Annotated, Final, Literal
 import typer
 
 from trailstop.commands.options import ConfigOption, SetOption
-from trailstop.commands.paper import DataOption, EveryOption, ForOption, FromOption, HedgeOption
+from trailstop.commands.paper import (
+    DataOption,
+    EveryOption,
+    FaultsOption,
+    ForOption,
+    FromOption,
+    HedgeOption,
+)
 from trailstop.commands.times import duration_us, moment_us
 
 DEFAULT_SPEED: Final = 60.0
@@ -38,6 +45,7 @@ def demo(
     start: FromOption = None,
     duration: ForOption = None,
     every: EveryOption = None,
+    faults: FaultsOption = None,
     speed: Annotated[
         float, typer.Option(help="Virtual seconds a second; 0 as fast as it goes.", min=0)
     ] = DEFAULT_SPEED,
@@ -78,6 +86,11 @@ def demo(
         moment_us(start)
     if duration is not None:
         duration_us(duration)
+    if faults is not None:
+        from trailstop.paper.trouble.plan import read_plan
+
+        # A wrong plan ends the demo before it begins.
+        read_plan(faults)
     from trailstop.demo.run import run_demo
     from trailstop.demo.settings import DEFAULT_SEED, DemoSettings
 
@@ -89,6 +102,7 @@ def demo(
             start=start,
             duration=duration,
             every=every,
+            faults=faults,
             speed=speed,
             seed=DEFAULT_SEED if seed is None else seed,
             config=config,

@@ -30,7 +30,7 @@ def events(
     """
     import msgspec
 
-    from trailstop.daemon.client import DaemonClient
+    from trailstop.daemon.talk.client import DaemonClient
     from trailstop.view.words import fact_line
 
     client = DaemonClient(load(config, settings).data_dir)

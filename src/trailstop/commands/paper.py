@@ -59,6 +59,10 @@ FromOption = Annotated[
 ForOption = Annotated[
     str | None, typer.Option("--for", metavar="DURATION", help="Play so much: 40m, 12h, 3d.")
 ]
+FaultsOption = Annotated[
+    Path | None,
+    typer.Option("--faults", metavar="FILE", help="A plan of what goes wrong, and when (JSON)."),
+]
 EveryOption = Annotated[
     int | None,
     typer.Option(
@@ -96,6 +100,7 @@ def paper(
         ),
     ] = False,
     every: EveryOption = None,
+    faults: FaultsOption = None,
     wait_for_guard: Annotated[
         bool, typer.Option("--wait-for-guard", help="Time stands still without a linked guard.")
     ] = False,
@@ -107,7 +112,7 @@ def paper(
 
     Both protocols serve the same accounts, positions and prices. The line names its addresses
     and the keys of its accounts. Section [paper] of the settings holds its latency, fees and
-    switches.
+    switches. With --faults things go wrong as planned, the same way in each run of one seed.
 
     Example: trailstop paper --binance-port 9580 --bybit-port 9583 --generate 7 --speed 60
     """
@@ -121,7 +126,9 @@ def paper(
     from trailstop.paper.assembly import ACCOUNTS
     from trailstop.paper.plan import plan_openings
     from trailstop.paper.runner import DEFAULT_SYMBOLS, PaperSettings, run_paper
+    from trailstop.paper.trouble.plan import read_plan
 
+    plan = None if faults is None else read_plan(faults)
     if watched:
         end_with_stdin()
     files = tuple(data or ())
@@ -136,6 +143,7 @@ def paper(
         accounts=names,
         hedge=hedge,
         schedule=schedule,
+        plan=plan,
         once=schedule is not None and every is None,
         binance_port=binance_port,
         bybit_port=bybit_port,

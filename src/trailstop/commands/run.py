@@ -35,13 +35,13 @@ def run(
     if watched:
         end_with_stdin()
     in_force = load(config, settings, need_accounts=True)
-    from trailstop.daemon import bootstrap
+    from trailstop.daemon.process import bootstrap
 
     live = sys.stdout.isatty() and not quiet
     log = log_settings(in_force, live=live)
     if not live:
         return bootstrap.run(in_force, log=log)
-    from trailstop.daemon.client import DaemonClient
+    from trailstop.daemon.talk.client import DaemonClient
     from trailstop.view.live import LiveView
 
     with LiveView(DaemonClient(in_force.data_dir)):

@@ -26,7 +26,7 @@ def status(
 
     Example: trailstop status --check && echo all protected
     """
-    from trailstop.daemon.client import DaemonClient
+    from trailstop.daemon.talk.client import DaemonClient
 
     client = DaemonClient(load(config, settings).data_dir)
     if watch:
@@ -44,6 +44,8 @@ def status(
         print_status(now)
     if not check or not now.unprotected:
         return 0
-    names = ", ".join(f"{leg.leg} ({leg.protection})" for leg in now.unprotected)
+    from trailstop.view.words import how_known
+
+    names = ", ".join(f"{leg.leg} ({how_known(leg)})" for leg in now.unprotected)
     typer.echo(f"trailstop: no stop is known to rest for {names}", err=True)
     return UNPROTECTED

@@ -17,7 +17,14 @@ from typing import Any, Final, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from trailstop.config.sections import AccountSection, DistanceSettings, General, Guard, Paper
+from trailstop.config.sections import (
+    AccountSection,
+    DistanceSettings,
+    Feed,
+    General,
+    Guard,
+    Paper,
+)
 from trailstop.domain.policy import DEFAULT_ACTIVATION_PERCENT, Policy
 
 SIMILARITY: Final = 0.5
@@ -78,7 +85,7 @@ def policy_settings() -> dict[str, Setting]:
 
 @functools.cache
 def section_settings(section: str) -> dict[str, Setting]:
-    """The settings of one plain section: trailstop, guard, paper, policy or an account."""
+    """The settings of one plain section: trailstop, guard, feed, paper, policy or an account."""
     match section:
         case "policy":
             return policy_settings()
@@ -88,9 +95,23 @@ def section_settings(section: str) -> dict[str, Setting]:
             return _settings(SECTIONS[section])
 
 
-SECTIONS: Final[dict[str, type[Struct]]] = {"trailstop": General, "guard": Guard, "paper": Paper}
+SECTIONS: Final[dict[str, type[Struct]]] = {
+    "trailstop": General,
+    "guard": Guard,
+    "feed": Feed,
+    "paper": Paper,
+}
 NAMED_SECTIONS: Final = ("accounts", "symbols", "positions")
-ALL_SECTIONS: Final = ("trailstop", "accounts", "policy", "symbols", "positions", "guard", "paper")
+ALL_SECTIONS: Final = (
+    "trailstop",
+    "accounts",
+    "policy",
+    "symbols",
+    "positions",
+    "guard",
+    "feed",
+    "paper",
+)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

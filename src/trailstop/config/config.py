@@ -25,6 +25,7 @@ from trailstop.config.policies import PolicyBook
 from trailstop.config.sections import (
     PAPER_PORTS,
     AccountSection,
+    Feed,
     General,
     Guard,
     Paper,
@@ -43,6 +44,7 @@ PAPER_HOST: Final = "127.0.0.1"
 MAX_PORT: Final = 65_535
 ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 REST_SCHEMES: Final = ("http", "https")
+DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 WS_SCHEMES: Final = ("ws", "wss")
 ONE_STOP_VENUES: Final = frozenset({"bybit"})
 """Exchanges that keep one stop with the position, so that no backstop rests behind it."""
@@ -71,8 +73,10 @@ class Account(Struct, frozen=True, kw_only=True):
 
     @property
     def ws_url(self) -> str:
-        """Where streams come from."""
-        return self.settings.ws_url or f"ws://{PAPER_HOST}:{PAPER_PORTS[self.venue]}"
+        """Where streams come from: where requests go, unless it is spelled out."""
+        if self.settings.ws_url is not None:
+            return self.settings.ws_url
+        return self.rest_url.replace("http", "ws", 1)
 
     def keys(self) -> tuple[Secret, Secret]:
         """Key and secret. Raises: ConfigError naming the variable that is missing."""
@@ -95,6 +99,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     general: General
     guard: Guard
+    feed: Feed
     paper: Paper
     accounts: tuple[Account, ...]
     policies: PolicyBook
@@ -171,6 +176,7 @@ def load_config(
     config = Config(
         general=_section(layer, ("trailstop",), General),
         guard=_section(layer, ("guard",), Guard),
+        feed=_section(layer, ("feed",), Feed),
         paper=_section(layer, ("paper",), Paper),
         accounts=_accounts(layer, environ),
         policies=PolicyBook(layer),
@@ -259,6 +265,7 @@ def _check(config: Config, layer: Layer) -> None:
             )
         _check_address(account.name, "rest_url", account.rest_url, REST_SCHEMES)
         _check_address(account.name, "ws_url", account.ws_url, WS_SCHEMES)
+        _check_same_exchange(account)
     _check_forms(config)
     if config.link is not None and not is_loopback(config.link[0]):
         raise ConfigError(f"paper.link must be on this machine, not {config.link[0]}")
@@ -268,6 +275,10 @@ def _check(config: Config, layer: Layer) -> None:
     for name, value in (
         ("guard.reconcile_seconds", guard.reconcile_seconds),
         ("guard.full_pass_seconds", guard.full_pass_seconds),
+        ("guard.no_contact_minutes", guard.no_contact_minutes),
+        ("feed.poll_seconds", config.feed.poll_seconds),
+        ("feed.cross_check_seconds", config.feed.cross_check_seconds),
+        ("feed.deviation_percent", config.feed.deviation_percent),
         ("trailstop.log_max_mb", config.general.log_max_mb),
         ("trailstop.log_files", config.general.log_files),
         ("trailstop.journal_retention_days", config.general.journal_retention_days),
@@ -315,6 +326,22 @@ def _check_address(account: str, name: str, text: str, schemes: tuple[str, ...])
             f"{where} points to {host}: this version trades on the local paper exchange alone; "
             f"use the address that `trailstop paper` prints"
         )
+
+
+def _check_same_exchange(account: Account) -> None:
+    """Refuse streams of one exchange beside requests to another: stops would follow its prices."""
+    rest, ws = _port(account.rest_url), _port(account.ws_url)
+    if rest != ws:
+        raise ConfigError(
+            f"accounts.{account.name}: rest_url and ws_url are of different exchanges (ports "
+            f"{rest} and {ws}); leave ws_url out, it follows rest_url"
+        )
+
+
+def _port(text: str) -> int:
+    """Both addresses are of this machine, so the port tells which exchange it is."""
+    parts = urlsplit(text)
+    return parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def _check_accounts(config: Config) -> None:

@@ -93,6 +93,31 @@ class Guard(Struct, frozen=True, kw_only=True):
     """Time between two comparisons of whole accounts, seconds. New positions are found by
     the account stream at once, and by this where the stream is down."""
 
+    no_contact_minutes: Decimal = Decimal(2)
+    """Time without any answered request of an account, and beyond `full_pass_seconds` without a
+    comparison of all of it, after which an alarm says so, minutes. A short outage mends itself."""
+
+
+class Feed(Struct, frozen=True, kw_only=True):
+    """`[feed]`: how prices come in."""
+
+    mode: Literal["stream", "poll"] = "stream"
+    """`stream` hears every trade, and asks only where its stream is silent. `poll` always asks and
+    opens no stream of prices; a stop then follows a peak between two polls up to a minute later,
+    by the minute's closed candle. The account's own stream stays in both."""
+
+    poll_seconds: Decimal = Decimal(5)
+    """Time between two requests for prices, seconds, while they are asked for. On binance one costs
+    4 of the 2400 a minute for one symbol and 17 for any number, on bybit a single request."""
+
+    cross_check_seconds: Decimal = Decimal(30)
+    """Time between two comparisons of the stream with what the exchange answers, seconds; each
+    costs what a poll does."""
+
+    deviation_percent: Decimal = Decimal("0.5")
+    """How far a price that rests on the stream may lie from the answers, percent. Farther off in
+    two comparisons in a row its stream counts as frozen: it is opened anew, and asked instead."""
+
 
 class Paper(Struct, frozen=True, kw_only=True):
     """`[paper]`: the local exchange, as `paper`, `demo` and a guard linked to it see it."""

@@ -49,6 +49,7 @@ def in_force(config: Config) -> list[InForce]:
         for key, value, source in config.policies.overrides()
     ]
     rows += _plain(config, ("guard",), config.guard)
+    rows += _plain(config, ("feed",), config.feed)
     rows += _plain(config, ("paper",), config.paper)
     return rows
 
@@ -71,6 +72,7 @@ def example_file() -> str:
         f'#[positions."{EXAMPLE_ACCOUNT}/ETHUSDT"]',
         '#on_cross = "hold"',
         *_section("[guard]", section_settings("guard")),
+        *_section("[feed]", section_settings("feed")),
         *_section("[paper]", section_settings("paper")),
     ]
     return "\n".join(parts) + "\n"
@@ -84,6 +86,7 @@ def settings_table() -> str:
         ("accounts.NAME", "account"),
         ("policy", "policy"),
         ("guard", "guard"),
+        ("feed", "feed"),
         ("paper", "paper"),
     ):
         for setting in section_settings(section).values():

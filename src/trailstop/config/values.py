@@ -11,6 +11,9 @@ from trailstop.errors import ConfigError
 
 NONE_WORDS: Final = frozenset({"none", "off", "null", ""})
 TRUE_WORDS: Final = frozenset({"true", "yes", "on", "1"})
+PERCENT_SIGN: Final = "%"
+PERCENT_ENDINGS: Final = ("_percent", "_percent_per_minute", "steps")
+"""How keys end whose numbers are percent."""
 FALSE_WORDS: Final = frozenset({"false", "no", "off", "0"})
 
 
@@ -21,14 +24,34 @@ class _Misfit(Exception):
 def read_value(key: str, kind: Any, written: Written) -> Any:
     """The value as `kind`: texts of environment and command line are understood as well.
 
+    A percent sign is understood where the key says percent, and nowhere else: 0.05% of a
+    fraction would be read as 5 %.
+
     Raises: ConfigError naming source and key, and what was expected.
     """
+    if _is_number(kind) and _has_percent(written.value) and not _says_percent(key):
+        raise ConfigError(
+            f"{written.source}: {key} is not in percent: write {describe(kind)} without %, not "
+            f"{str(written.value)!r}"
+        )
     try:
         return _read(kind, written.value)
     except _Misfit:
         raise ConfigError(
             f"{written.source}: {key} must be {describe(kind)}, not {str(written.value)!r}"
         ) from None
+
+
+def _is_number(kind: Any) -> bool:
+    return kind in (int, Decimal) or any(_is_number(one) for one in get_args(kind))
+
+
+def _has_percent(value: Any) -> bool:
+    return isinstance(value, str) and value.rstrip().endswith(PERCENT_SIGN)
+
+
+def _says_percent(key: str) -> bool:
+    return key.endswith(PERCENT_ENDINGS)
 
 
 def describe(kind: Any) -> str:
@@ -130,7 +153,9 @@ def _read_decimal(value: Any) -> Decimal:
     if not isinstance(value, (int, Decimal, str)):
         raise _Misfit
     try:
-        number = Decimal(value.strip().rstrip("%").rstrip() if isinstance(value, str) else value)
+        number = Decimal(
+            value.strip().rstrip(PERCENT_SIGN).rstrip() if isinstance(value, str) else value
+        )
     except InvalidOperation:
         raise _Misfit from None
     if not number.is_finite():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
@@ -11,38 +10,42 @@ from typing import Literal
 import structlog
 from msgspec.structs import replace
 
-from trailstop.clock import Clock
+from trailstop.clock import MS_PER_SECOND, Clock
 from trailstop.config import Config
-from trailstop.daemon.answers import Answers
-from trailstop.daemon.desk import OrderDesk
-from trailstop.daemon.executor import LegExecutor
 from trailstop.daemon.feeder import Feeder
-from trailstop.daemon.ids import epoch_tag
 from trailstop.daemon.leg import GuardedLeg
-from trailstop.daemon.market import MarketSide
-from trailstop.daemon.orders import AccountTraits, Told
-from trailstop.daemon.ownership import is_ours, kind_at
-from trailstop.daemon.reads import retried
-from trailstop.daemon.standing import Standing
-from trailstop.daemon.supervisor import Supervisor
+from trailstop.daemon.prices.market import MarketSide
+from trailstop.daemon.process.supervisor import Supervisor
+from trailstop.daemon.reading.passes import Wishes
+from trailstop.daemon.reading.reads import retried
+from trailstop.daemon.stop_reports import StopReports
+from trailstop.daemon.talk.status import LegStatus
+from trailstop.daemon.writing.answers import Answers
+from trailstop.daemon.writing.budget import MoveBudget
+from trailstop.daemon.writing.desk import OrderDesk
+from trailstop.daemon.writing.executor import LegExecutor
+from trailstop.daemon.writing.ids import epoch_tag
+from trailstop.daemon.writing.orders import AccountTraits, Told
+from trailstop.daemon.writing.standing import Standing
 from trailstop.domain.policy import Policy
-from trailstop.domain.position import Fees, Leg, Phase, Position, Role
+from trailstop.domain.position import Fees, Leg, Phase, Position
 from trailstop.domain.price import Side
 from trailstop.engine import events as ev
 from trailstop.engine.begin import begin
 from trailstop.engine.trail import Trail
+from trailstop.feeds.health import FeedHealth
 from trailstop.observe.hub import FactHub
 from trailstop.ports import (
     FundingBooked,
     InstrumentChanged,
     LastPrice,
     MarkPrice,
-    OrderState,
     PositionReport,
     Quote,
     StopForm,
     StopReport,
     StreamState,
+    UnusablePrice,
     Venue,
     VenueEvent,
 )
@@ -53,6 +56,9 @@ _log = structlog.get_logger("trailstop.guard")
 
 ASSUMED_FEES = Fees(Decimal("0.0005"), Decimal("0.0005"))
 """Binance's first taker level, until the account's own rates have been read."""
+
+SETTLED_MS = 10_000
+"""A stream that came up less long ago may know nothing yet of what was there before."""
 
 BLIND_MARGIN_MS = 15_000
 """A stream that was found silent may have missed what happened before that was noticed."""
@@ -70,6 +76,7 @@ class AccountGuard:
         supervisor: Supervisor,
         config: Config,
         hub: FactHub,
+        moves: MoveBudget,
     ) -> None:
         self.venue = venue
         self.store = store
@@ -77,6 +84,7 @@ class AccountGuard:
         self.supervisor = supervisor
         self.config = config
         self.hub = hub
+        self.moves = moves
         self.legs: dict[Leg, GuardedLeg] = {}
         self.not_guarded: set[Leg] = set()
         self.streams: dict[str, bool] = {}
@@ -84,8 +92,8 @@ class AccountGuard:
         self.missing_trails = 0
         self.blind_since_ms: int | None = None
         self.feeder = Feeder(store, hub, venue.exchange_ms)
-        self.pass_wanted = asyncio.Event()
-        self.full_wanted = False
+        self.wishes = Wishes()
+        self._stop_reports = StopReports(self)
         self.market = MarketSide(self.feed, self._on, venue.exchange_ms)
         self._opened_ms: dict[Leg, int] = {}
         self._flat_ms: dict[Leg, int] = {}
@@ -144,6 +152,10 @@ class AccountGuard:
         self.watch()
         return guarded
 
+    def skip_epoch(self, leg: Leg, epoch: int) -> None:
+        """The next epoch of a leg comes after this one, whatever became of it."""
+        self._last_epoch[leg] = max(epoch, self._last_epoch.get(leg, 0))
+
     def sweeper(self, leg: Leg, side: Side) -> LegExecutor:
         """The executor that removes stops of ours from a leg that has no trail."""
         if leg not in self._sweepers:
@@ -201,15 +213,16 @@ class AccountGuard:
             generation=generation,
         )
         standing = Standing(side, desk.tag, quantity)
+        ask_for_pass = partial(self.ask_for_pass, symbol=leg.symbol)
         return LegExecutor(
             desk=desk,
             clock=self.clock,
             supervisor=self.supervisor,
             traits=self.traits,
             tell=tell,
-            ask_for_pass=self.ask_for_pass,
+            ask_for_pass=ask_for_pass,
             standing=standing,
-            answers=Answers(desk, standing, self.traits, tell, self.ask_for_pass),
+            answers=Answers(desk, standing, self.traits, tell, ask_for_pass),
             closing=closing,
         )
 
@@ -226,6 +239,18 @@ class AccountGuard:
         if fees != guarded.trail.fees and not guarded.ended:
             self.feed(guarded, ev.FeesKnown(fees, self.venue.exchange_ms()))
 
+    def status_of(self, guarded: GuardedLeg) -> LegStatus:
+        """One leg as people see it at this moment."""
+        return guarded.status(self.venue.exchange_ms(), self.pass_every_ms)
+
+    @property
+    def pass_every_ms(self) -> int:
+        """Time between two passes over the guarded symbols, as set or as the limits allow."""
+        symbols = len({leg.symbol for leg in self.legs})
+        least_seconds = self.venue.pass_seconds(symbols)
+        seconds = max(float(self.config.guard.reconcile_seconds), least_seconds)
+        return int(seconds * MS_PER_SECOND)
+
     def finish(self) -> None:
         """Write and wake no more, since the daemon ends; what rests stays."""
         for guarded in self.legs.values():
@@ -233,7 +258,21 @@ class AccountGuard:
 
     def watch(self) -> None:
         """Watch the prices of every guarded symbol."""
-        self.venue.watch(frozenset(leg.symbol for leg in self.legs))
+        symbols = frozenset(leg.symbol for leg in self.legs)
+        self.market.watch(symbols)
+        if self.config.feed.mode == "stream":
+            self.venue.watch(symbols)
+
+    def untold(self) -> None:
+        """Doubt the account stream: a read shows what it, up for a while, has not told."""
+        private = self.market.streams.get("private")
+        now_ms = self.venue.exchange_ms()
+        if private is not None and private.up and now_ms - private.since_ms >= SETTLED_MS:
+            self.venue.doubt_account()
+
+    def feed_health(self) -> FeedHealth:
+        """How the prices of this account come in at this moment."""
+        return self.market.health(self.config.feed.mode, self.venue.stream_counts())
 
     # --- events ----------------------------------------------------------------------------
     def feed(self, guarded: GuardedLeg, event: ev.Event) -> None:
@@ -245,6 +284,7 @@ class AccountGuard:
     def _feed(self, guarded: GuardedLeg, event: ev.Event) -> None:
         self.feeder.feed(guarded, event)
         guarded.arm(self.venue.exchange_ms(), lambda: self._wake(guarded))
+        self.moves.weigh(self, guarded)
 
     def _wake(self, guarded: GuardedLeg) -> None:
         guarded.timer = None
@@ -258,13 +298,17 @@ class AccountGuard:
         first = guarded.trail.own_stop is None
         if told.what == "acknowledged":
             guarded.shared_stop = "as_set"
+            guarded.confirmed_ms = self.venue.exchange_ms()
         self.supervisor.guarded(
             f"leg {guarded.trail.leg}", lambda: self.feeder.feed_told(guarded, told)
         )
-        if first and guarded.trail.own_stop is not None:
+        beside = first or guarded.executor.standing.leftovers
+        if beside and guarded.trail.own_stop is not None:
             # Now that this epoch is covered, what an earlier one left behind may go.
-            self.ask_for_pass(f"the first stop of {guarded.trail.leg} rests")
+            leg = guarded.trail.leg
+            self.ask_for_pass(f"the first stop of {leg} rests", symbol=leg.symbol)
         guarded.arm(self.venue.exchange_ms(), lambda: self._wake(guarded))
+        self.moves.weigh(self, guarded)
 
     async def listen(self) -> None:
         """Take what the venue tells, for ever."""
@@ -276,12 +320,14 @@ class AccountGuard:
         match event:
             case LastPrice() | Quote() | MarkPrice():
                 self.market.take(event)
+            case UnusablePrice():
+                self.market.unusable(event)
             case PositionReport():
                 self._on_position(event)
             case FundingBooked(leg, paid, at_ms):
                 self._on_funding(leg, paid, at_ms)
             case StopReport():
-                self._on_stop(event)
+                self._stop_reports.take(event)
             case InstrumentChanged():
                 self._on_instrument(event)
             case StreamState(stream, up, text):
@@ -296,7 +342,7 @@ class AccountGuard:
         if guarded is None:
             if quantity:
                 self._opened_ms.setdefault(leg, report.at_ms)
-                self.ask_for_pass(f"position on {leg}")
+                self.ask_for_pass(f"position on {leg}", symbol=leg.symbol)
             else:
                 self._opened_ms.pop(leg, None)
                 self._flat_ms[leg] = report.at_ms
@@ -309,15 +355,17 @@ class AccountGuard:
         guarded.event_ms = now_ms
         if not quantity:
             guarded.flat_ms = report.at_ms
-            self.ask_for_pass(f"{leg} is said to be flat")
+            self.ask_for_pass(f"{leg} is said to be flat", symbol=leg.symbol)
             return
         side = Side.LONG if quantity > 0 else Side.SHORT
         if guarded.flat_ms is not None or side is not position.side:
             guarded.flat_ms = guarded.flat_ms or report.at_ms
             self._opened_ms[leg] = report.at_ms
-            self.ask_for_pass(f"{leg} was opened anew")
+            self.ask_for_pass(f"{leg} was opened anew", symbol=leg.symbol)
             return
-        changed = replace(position, quantity=abs(quantity), entry_price=report.entry_price)
+        changed = replace(position, quantity=abs(quantity))
+        if report.entry_price > 0:
+            changed = replace(changed, entry_price=report.entry_price, entry_known=True)
         if changed != position:
             self.feed(guarded, ev.PositionChanged(changed, report.at_ms))
 
@@ -329,62 +377,6 @@ class AccountGuard:
         funded = replace(position, funding_paid=position.funding_paid + paid)
         self.feed(guarded, ev.PositionChanged(funded, at_ms))
 
-    def _on_stop(self, report: StopReport) -> None:
-        stop = report.stop
-        guarded = self.legs.get(stop.leg)
-        if stop.shared:
-            self._on_shared_stop(report, guarded)
-            return
-        if stop.role is Role.FOREIGN:
-            if guarded is not None:
-                guarded.foreign_ids.add(stop.client_id)
-                self.ask_for_pass("a stop that is not ours changed")
-            return
-        if guarded is None or not stop.client_id.startswith(guarded.executor.tag):
-            if report.state in (OrderState.TRIGGERED, OrderState.REJECTED):
-                self._without_trail(stop.leg, f"a stop of ours is {report.state.value}")
-            return
-        match report.state:
-            case OrderState.TRIGGERED:
-                guarded.executor.standing.gone(stop.client_id)
-                self.feed(guarded, ev.StopTriggered(report.at_ms))
-            case OrderState.REJECTED:
-                guarded.executor.standing.gone(stop.client_id)
-                self.feed(guarded, ev.TriggerRejected(report.text, report.at_ms))
-            case OrderState.CANCELLED | OrderState.FILLED:
-                if guarded.executor.standing.gone(stop.client_id):
-                    guarded.event_ms = self.venue.exchange_ms()
-                    self.ask_for_pass("a stop of ours went without our asking")
-
-    def _on_shared_stop(self, report: StopReport, guarded: GuardedLeg | None) -> None:
-        """The position's one stop fired, was moved, or is gone; a pass sees to the rest."""
-        price = report.stop.price
-        if guarded is None:
-            self.ask_for_pass("the stop of a position that is not guarded changed")
-            return
-        match report.state:
-            case OrderState.TRIGGERED:
-                guarded.fired = kind_at(price, guarded)
-                self.feed(guarded, ev.StopTriggered(report.at_ms))
-            case OrderState.REJECTED:
-                self.feed(guarded, ev.TriggerRejected(report.text, report.at_ms))
-            case OrderState.CANCELLED:
-                guarded.event_ms = self.venue.exchange_ms()
-                self.ask_for_pass("the position's stop is gone")
-            case OrderState.RESTING if not is_ours(price, guarded):
-                self._moved_by_others(guarded, price, report.at_ms)
-
-    def _moved_by_others(self, guarded: GuardedLeg, price: Decimal, at_ms: int) -> None:
-        """Take a tighter price as the floor at once: a write of ours under way may undo it."""
-        trail = guarded.trail
-        if trail.live_stop is not None and trail.position.side.better(price, trail.live_stop):
-            self.feed(guarded, ev.ForeignStopSeen(price, at_ms))
-        if guarded.executor.pending:
-            guarded.executor.pass_when_idle = True
-            return
-        guarded.event_ms = self.venue.exchange_ms()
-        self.ask_for_pass("somebody moved the position's stop")
-
     def _on_instrument(self, changed: InstrumentChanged) -> None:
         """Go by the symbol's new grid; tell of a market that no longer trades."""
         now_ms = self.venue.exchange_ms()
@@ -394,9 +386,9 @@ class AccountGuard:
             if changed.status != "trading":
                 text = f"{changed.symbol} is {changed.status} ({changed.text}): the stop stays"
                 self.feeder.alarm(guarded.trail, f"market_{changed.status}", text, now_ms)
-        self.ask_for_pass(f"{changed.symbol} was changed by the exchange")
+        self.ask_for_pass(f"{changed.symbol} was changed by the exchange", symbol=changed.symbol)
 
-    def _without_trail(self, leg: Leg, text: str) -> None:
+    def without_trail(self, leg: Leg, text: str) -> None:
         """What concerns a leg without a trail is never a silent return."""
         self.missing_trails += 1
         _log.error(
@@ -407,10 +399,11 @@ class AccountGuard:
             side=leg.position_side,
             what=text,
         )
-        self.ask_for_pass(text)
+        self.ask_for_pass(text, symbol=leg.symbol)
 
     def _on_stream(self, stream: str, up: bool, text: str) -> None:
         self.streams[stream] = up
+        self.market.stream_changed(stream, up)
         if stream == "private" and not up and self.blind_since_ms is None:
             # What happens now is not told: the next full pass asks the executions.
             self.blind_since_ms = self.venue.exchange_ms() - BLIND_MARGIN_MS
@@ -420,8 +413,10 @@ class AccountGuard:
             self.ask_for_pass(f"the account stream is {'up' if up else 'down'}", full=True)
 
     # --- passes ----------------------------------------------------------------------------
-    def ask_for_pass(self, why: str, *, full: bool = False) -> None:
-        """Have the exchange compared with the targets as soon as possible."""
+    def ask_for_pass(self, why: str, *, symbol: str | None = None, full: bool = False) -> None:
+        """Have the exchange compared with the targets as soon as possible.
+
+        `symbol` where nothing else matters, `full` where all of the account does.
+        """
         _log.debug("pass_wanted", account=self.venue.account, why=why)
-        self.full_wanted = self.full_wanted or full
-        self.pass_wanted.set()
+        self.wishes.ask(symbol=symbol, full=full)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trailstop.daemon.leg import GuardedLeg
-from trailstop.daemon.orders import Told
-from trailstop.domain.position import Role
+from trailstop.daemon.reading.causes import slipped
+from trailstop.daemon.writing.orders import Told
+from trailstop.domain.position import Cause, Role
 from trailstop.engine import events as ev
 from trailstop.engine.commands import (
     Alarm,
@@ -17,7 +18,7 @@ from trailstop.engine.commands import (
 )
 from trailstop.engine.explain import hold_text, move_text
 from trailstop.engine.step import step
-from trailstop.engine.trail import HoldReason, Trail
+from trailstop.engine.trail import NEVER_MS, HoldReason, Trail
 from trailstop.observe.hub import FactHub
 from trailstop.storage.records import (
     Alarmed,
@@ -33,6 +34,13 @@ from trailstop.storage.store import Store
 
 _UNTOLD_HOLDS = (None, HoldReason.IN_FLIGHT, HoldReason.NOT_ACTIVATED, HoldReason.NOT_BETTER)
 """Holds without a better stop waiting: they explain the status, not a decision."""
+
+CLOSED_BY_EXCHANGE = {
+    Cause.LIQUIDATED: "liquidation",
+    Cause.ADL: "auto-deleveraging",
+    Cause.SETTLED: "settlement of the contract",
+}
+"""Ends that nobody asked for are alarms."""
 
 
 class Feeder:
@@ -65,6 +73,9 @@ class Feeder:
         """Advance a trail by what became of its stop."""
         event: ev.Event
         match told.what:
+            case "exposed":
+                self.alarm(guarded.trail, "on_backstop_alone", told.text, told.at_ms)
+                return
             case "acknowledged":
                 event = ev.StopAcknowledged(told.price, told.quantity, told.at_ms)
             case "refused":
@@ -79,16 +90,27 @@ class Feeder:
         """Close the books of an epoch."""
         after, _ = step(guarded.trail, event)
         guarded.trail = after
-        ended = Ended(after.leg, after.epoch, event.cause, event.exit_price, "", event.at_ms)
-        records: list[Record] = [Input(after.leg, after.epoch, event), ended]
-        self._store.record(records, trail=after)
-        self._hub.publish([ended])
+        text = slipped(after, event.cause, event.exit_price)
+        ended = Ended(after.leg, after.epoch, event.cause, event.exit_price, text, event.at_ms)
+        facts: list[Record] = [ended]
+        if event.cause in CLOSED_BY_EXCHANGE:
+            text = f"the exchange closed the position: {CLOSED_BY_EXCHANGE[event.cause]}"
+            facts.append(Alarmed(after.leg, after.epoch, "closed_by_exchange", text, event.at_ms))
+        self._store.record([Input(after.leg, after.epoch, event), *facts], trail=after)
+        self._hub.publish(facts)
 
     def alarm(self, trail: Trail, code: str, text: str, at_ms: int) -> None:
         """Tell a person at once what is no decision of the trail's own."""
         alarm = Alarmed(trail.leg, trail.epoch, code, text, at_ms)
         self._store.record([alarm])
         self._hub.publish([alarm])
+
+    def tell_hold(self, trail: Trail, at_ms: int) -> None:
+        """Record why the better stop of a trail waits."""
+        assert trail.hold is not None, "something is held"
+        held = Held(trail.leg, trail.epoch, trail.hold.value, hold_text(trail), at_ms)
+        self._store.record([held])
+        self._hub.publish([held])
 
     def settle_alone(self, told: Told) -> None:
         """Journal an outcome of an epoch that has ended meanwhile."""
@@ -116,6 +138,9 @@ def carry_out(guarded: GuardedLeg, command: Command) -> None:
 def _waits(trail: Trail) -> bool:
     """Whether a better stop than the live one is held back at this moment."""
     if trail.hold in _UNTOLD_HOLDS or trail.exact_stop is None:
+        return False
+    if trail.hold is HoldReason.BUDGET and trail.release_at_ms == NEVER_MS:
+        # It mostly goes in the same turn; `tell_hold` tells it where it does not.
         return False
     return trail.live_stop is None or trail.position.side.better(trail.exact_stop, trail.live_stop)
 

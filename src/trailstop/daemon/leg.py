@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Literal
 
 from trailstop.clock import MS_PER_SECOND
-from trailstop.daemon.executor import LegExecutor
-from trailstop.daemon.status import LegStatus, Protection
+from trailstop.daemon.talk.status import LegStatus, Protection
+from trailstop.daemon.writing.executor import LegExecutor
 from trailstop.domain.policy import HUNDRED
 from trailstop.domain.position import Phase, StopKind
 from trailstop.engine import rules
@@ -20,6 +20,8 @@ from trailstop.engine.trail import Trail
 from trailstop.guard.protection import Target
 
 CENT = Decimal("0.01")
+CONFIRM_GRACE_MS = 2_000
+"""What a pass itself may take (D of the invariants) beyond the time between two passes."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class GuardedLeg:
     executor: LegExecutor
     event_ms: int = 0
     read_ms: int = 0
+    confirmed_ms: int = 0
+    """Exchange's time at which it said last what rests: by a read, an event or an answer."""
     flat_ms: int | None = None
     ended: bool = False
     foreign_ids: set[str] = field(default_factory=set)
@@ -42,6 +46,8 @@ class GuardedLeg:
     """When a shared stop that somebody else moves may be put back next."""
     shared_stop: Literal["as_set", "looser", "gone"] = "as_set"
     """What the last read showed of the position's one stop, against what is promised."""
+    stop_rejected: bool = False
+    """The exchange has taken back the position's one stop: nobody's hand has moved it."""
     gave_up_backstop: bool = False
     """Its backstop was removed because the account is short of conditional orders."""
     fired: StopKind | None = None
@@ -87,13 +93,22 @@ class GuardedLeg:
             gave_up_backstop=self.gave_up_backstop,
         )
 
+    def protection(self, now_ms: int, within_ms: int) -> Protection:
+        """What is known to be held on the exchange; held long ago is not known.
+
+        `within_ms` is the time within which the exchange should have confirmed it.
+        """
+        protection = self._protection
+        stale = now_ms - self.confirmed_ms > within_ms
+        return "unknown" if stale and protection in ("held", "moving") else protection
+
     @property
-    def protection(self) -> Protection:
-        """What is known to be held on the exchange."""
+    def _protection(self) -> Protection:
+        """What the exchange said last, and what was sent since."""
         executor = self.executor
         if executor.unknown:
             return "unknown"
-        if self.shared_stop == "looser":
+        if self.shared_stop == "looser" or self._is_loosened:
             return "moving"
         if self.shared_stop == "gone":
             return "placing" if executor.pending else "none"
@@ -102,14 +117,24 @@ class GuardedLeg:
             return "moving" if covered else "placing"
         return "held" if covered else "none"
 
-    def status(self) -> LegStatus:
-        """The leg as people see it."""
+    @property
+    def _is_loosened(self) -> bool:
+        """Whether somebody has loosened our own order, and it is not put back yet."""
+        own, working = self.trail.own_stop, self.executor.standing.working
+        return bool(
+            own is not None and working and self.trail.position.side.better(own, working[0].price)
+        )
+
+    def status(self, now_ms: int, reconcile_ms: int) -> LegStatus:
+        """The leg as people see it, by the exchange's time; passes come every `reconcile_ms`."""
         trail = self.trail
         position, price, stop = trail.position, trail.price, trail.live_stop
         distance = None
         if price is not None and stop is not None:
             distance = (abs(price - stop) * HUNDRED / price).quantize(CENT)
-        gain = None if price is None else rules.gain_percent(trail, price, net=False)
+        gain = None
+        if price is not None and position.entry_known:
+            gain = rules.gain_percent(trail, price, net=False)
         return LegStatus(
             leg=trail.leg,
             epoch=trail.epoch,
@@ -118,7 +143,8 @@ class GuardedLeg:
             entry_price=position.entry_price,
             quantity=position.quantity,
             opened_at_ms=trail.age_from_ms,
-            protection=self.protection,
+            protection=self.protection(now_ms, reconcile_ms + CONFIRM_GRACE_MS),
+            confirmed_ago_ms=max(0, now_ms - self.confirmed_ms) if self.confirmed_ms else None,
             price=price,
             price_at_ms=trail.price_at_ms or None,
             peak=trail.peak,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from trailstop.daemon.status import EpochSummary
+from trailstop.daemon.talk.status import EpochSummary
 from trailstop.demo.result import DemoResult, VenueResult, join_positions
 from trailstop.demo.settings import DemoSettings
 

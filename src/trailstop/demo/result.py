@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from trailstop.daemon.status import EpochSummary
+from trailstop.daemon.talk.status import EpochSummary
 
 US_PER_MS: Final = 1_000
 MS_PER_SECOND: Final = 1_000

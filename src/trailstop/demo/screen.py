@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from trailstop.daemon.status import Fact, Status
+from trailstop.daemon.talk.status import Fact, Status
 from trailstop.view.table import render
 from trailstop.view.words import fact_line
 

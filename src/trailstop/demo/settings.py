@@ -33,6 +33,8 @@ class DemoSettings(Struct, frozen=True, kw_only=True):
     start: str | None = None
     duration: str | None = None
     every: int | None = None
+    faults: Path | None = None
+    """A plan of what goes wrong on the exchange."""
     speed: float = DEFAULT_SPEED
     seed: int = DEFAULT_SEED
     config: Path | None = None

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from trailstop.config.config import Config
-from trailstop.daemon.client import DaemonClient
+from trailstop.daemon.talk.client import DaemonClient
 from trailstop.demo.children import Child, ChildFailed
 from trailstop.demo.exchange import Control, PaperAddress
 from trailstop.demo.guard import environment, user_config, write_settings
@@ -142,6 +142,7 @@ def paper_arguments(settings: DemoSettings, config: Config) -> list[str]:
         ("--from", settings.start),
         ("--for", duration),
         ("--every", settings.every),
+        ("--faults", None if settings.faults is None else settings.faults.resolve()),
     ):
         if value is not None:
             arguments += [name, str(value)]

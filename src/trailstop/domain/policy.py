@@ -139,8 +139,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     """Pacing: an improvement of at least this ignores interval and minimum."""
 
     pacing: Literal["fixed", "budget", "none"] = "fixed"
-    """`fixed`: the three above; `budget`: as the exchange's limits allow (not there yet, it
-    paces like `fixed`); `none`: dialects."""
+    """`fixed`: the three above; `budget`: as soon as the exchange's limits allow, the stop with
+    most money at risk first, without the three above; `none`: dialects."""
 
     trigger_price: Literal["last", "mark"] = "last"
     """Which price the working stop watches; the trail watches the same one."""

@@ -46,6 +46,9 @@ class Position(Struct, frozen=True):
     `opened_at_ms` is the time of the epoch's opening fill where it is known.
     `liquidation_price` is None where the exchange states none. `funding_paid` is the net
     funding paid on the remaining quantity, quote currency; negative when received.
+    Where the exchange states no entry price (0, or none, as just after a fill) `entry_known` is
+    false and `entry_price` is the mark of that moment: a stop can be measured from it, a gain
+    cannot.
     """
 
     side: Side
@@ -54,6 +57,7 @@ class Position(Struct, frozen=True):
     opened_at_ms: int | None = None
     liquidation_price: Decimal | None = None
     funding_paid: Decimal = Decimal(0)
+    entry_known: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what is no open position."""

@@ -32,11 +32,14 @@ RETRY_MS = {
     Refusal.POSITION_GONE: 5_000,
     Refusal.TRANSIENT: 1_000,
     Refusal.NOT_SENT: 0,
+    Refusal.BUDGET: 500,
     Refusal.LIMIT: 5_000,
     Refusal.BAND: 5_000,
     Refusal.OTHER: 5_000,
 }
 """How long a refused stop waits before it is asked for again."""
+LOST_MAX = 3
+"""A stop that did not arrive is asked for again at once; so many in a row are told."""
 
 
 def acknowledged(trail: Trail, event: StopAcknowledged) -> Step:
@@ -93,7 +96,8 @@ def refused(trail: Trail, event: StopRefused) -> Step:
     if trail.phase is Phase.TRIGGERED:
         return trail, ()
     due_ms = event.at_ms + RETRY_MS[event.reason]
-    trail = replace(trail, hold=HoldReason.REFUSED, retry_at_ms=due_ms, release_at_ms=due_ms)
+    hold = HoldReason.BUDGET if event.reason is Refusal.BUDGET else HoldReason.REFUSED
+    trail = replace(trail, hold=hold, retry_at_ms=due_ms, release_at_ms=due_ms)
     if event.reason is Refusal.WOULD_TRIGGER:
         if trail.phase is not Phase.INACTIVE:
             return _beyond(trail, event)
@@ -101,12 +105,15 @@ def refused(trail: Trail, event: StopRefused) -> Step:
             return _first_beyond(trail, event, sent.price)
     if event.nearest is not None and sent is not None:
         return _outside_band(trail, event, sent.price)
-    quiet = (Refusal.POSITION_GONE, Refusal.NOT_SENT)
-    if event.reason in quiet or trail.refusals > 1:
+    quiet = (Refusal.POSITION_GONE, Refusal.NOT_SENT, Refusal.BUDGET)
+    lost = event.reason is Refusal.NOT_SENT and trail.refusals == LOST_MAX
+    if not lost and (event.reason in quiet or trail.refusals > 1):
         # Only a complete read may say flat, and the guard makes one; a repeat is told once.
         return trail, ()
     wanted = "" if sent is None else f" at {sent.price}"
     text = f"the exchange refused the stop{wanted}: {event.text}"
+    if lost:
+        text = f"the stop{wanted} has not arrived, asked for {LOST_MAX} times: {event.text}"
     return trail, (Alarm(trail.leg, "stop_refused", text),)
 
 

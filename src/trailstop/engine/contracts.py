@@ -27,6 +27,8 @@ _PRICES = ("base_price", "peak", "price")
 
 def factor(before: Position, after: Position) -> Decimal | None:
     """New price over old price where the contract was redenominated, else None."""
+    if not (before.entry_known and after.entry_known):
+        return None
     ratio = after.entry_price / before.entry_price
     if 1 / LEAST_FACTOR < ratio < LEAST_FACTOR:
         return None
@@ -40,14 +42,17 @@ def redenominate(trail: Trail, ratio: Decimal) -> Step:
 
     `trail` has its new position already.
     """
-    side, instrument = trail.position.side, trail.instrument
+    side, grid = trail.position.side, trail.instrument
+    if ratio < 1:
+        # The new grid may not be known yet; on the old one a stop would jump.
+        grid = replace(grid, tick_size=grid.tick_size * ratio)
     changed: dict[str, Any] = {}
     for name in _PRICES:
         price = getattr(trail, name)
         changed[name] = None if price is None else price * ratio
     for name in _STOPS:
         price = getattr(trail, name)
-        changed[name] = None if price is None else instrument.snap_stop(price * ratio, side)
+        changed[name] = None if price is None else grid.snap_stop(price * ratio, side)
     trail = replace(
         trail,
         **changed,

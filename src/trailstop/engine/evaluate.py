@@ -139,7 +139,7 @@ def raise_exact(trail: Trail, price: Decimal, at_ms: int) -> bool:
         best, kind = breakeven, StopKind.BREAKEVEN
         if not trail.breakeven_moved:
             force_setattr(trail, "breakeven_moved", True)
-            force_setattr(trail, "free_token", trail.free_token + 1)
+            _unpace(trail)
     if trail.activated and trail.distance_ok:
         assert trail.peak is not None, "a trail that is activated has a peak"
         behind = rules.distance_stop(trail, trail.peak)
@@ -172,9 +172,19 @@ def _follow(trail: Trail, price: Decimal, at_ms: int) -> None:
     elif trail.distance_ok and rules.activates(trail, price, at_ms):
         force_setattr(trail, "activated", True)
         force_setattr(trail, "peak", price)
-        force_setattr(trail, "free_token", trail.free_token + 1)
+        _unpace(trail)
         if trail.phase is Phase.WAITING:
             force_setattr(trail, "phase", Phase.ACTIVE)
+
+
+def _unpace(trail: Trail) -> None:
+    """Exempt the next move from pacing.
+
+    Not where a budget rules: a market that runs brings many positions here at once, and the
+    limits decide then whose turn it is.
+    """
+    if trail.policy.pacing != "budget":
+        force_setattr(trail, "free_token", trail.free_token + 1)
 
 
 def _momentum(trail: Trail, price: Decimal, at_ms: int) -> None:

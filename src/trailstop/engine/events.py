@@ -90,6 +90,8 @@ class Refusal(enum.Enum):
     TRANSIENT = "transient"
     NOT_SENT = "not_sent"
     """Nothing was refused: it never reached the exchange, a look-up or the journal says."""
+    BUDGET = "budget"
+    """Not sent: a move that would take the reserve of the exchange's limits waits its turn."""
     LIMIT = "limit"
     BAND = "band"
     """The price lies outside the band that the exchange allows at the moment."""
@@ -197,6 +199,16 @@ class CloseAsked(Struct, frozen=True, tag=True):
     at_ms: int
 
 
+class MovePermitted(Struct, frozen=True, tag=True):
+    """The exchange's limits have room for one move, and it is this trail's turn.
+
+    It lets the exact stop of this moment go, where that is still better, and is spent at once
+    whatever comes of it. Only trails with `pacing = budget` wait for it.
+    """
+
+    at_ms: int
+
+
 class PositionClosed(Struct, frozen=True, tag=True):
     """The position is proven flat; the epoch ends with this cause."""
 
@@ -227,5 +239,6 @@ Event = (
     | Resumed
     | TightenAsked
     | CloseAsked
+    | MovePermitted
     | PositionClosed
 )

@@ -138,6 +138,15 @@ def _min_improvement(trail: Trail) -> str:
     return f"{_improvement(trail)} better, {least} % is the least"
 
 
+def _budget(trail: Trail) -> str:
+    if trail.retry_at_ms != NEVER_MS:
+        return "waits until the exchange's limits have room for it"
+    return (
+        f"{_improvement(trail)} better, waits its turn: the exchange's limits go to the stops "
+        "with most money at risk first"
+    )
+
+
 def _refused(trail: Trail) -> str:
     if trail.retry_at_ms == NEVER_MS:
         return "the exchange did not take the stop; decided anew"
@@ -184,7 +193,7 @@ _HOLDS = {
     HoldReason.NOT_BETTER: _not_better,
     HoldReason.INTERVAL: _interval,
     HoldReason.MIN_IMPROVEMENT: _min_improvement,
-    HoldReason.BUDGET: lambda _: "waits until the exchange's limits allow another order",
+    HoldReason.BUDGET: _budget,
     HoldReason.IN_FLIGHT: lambda _: "waits for the exchange's answer to the last request",
     HoldReason.UNKNOWN_OUTCOME: lambda _: (
         "it is not known whether the exchange took the last stop; looking it up"

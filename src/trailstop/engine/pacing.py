@@ -15,12 +15,13 @@ from trailstop.engine.trail import NEVER_MS, HoldReason, Sent, Trail
 Step = tuple[Trail, tuple[Command, ...]]
 
 
-def pace(trail: Trail, at_ms: int) -> Step:
+def pace(trail: Trail, at_ms: int, *, permitted: bool = False) -> Step:
     """Send the exact stop if pacing lets it go, else note the reason and the due time.
 
     Emergency and minimum are percent of the live stop, after snapping. The interval counts
     from the acknowledgement that the exchange states. Unpaced are the first placement, the
-    first replacement, the breakeven move and the first stop after activation.
+    first replacement, the breakeven move and the first stop after activation; with a budget
+    these are moves like all others, which go when they are `permitted`.
     `trail` must be the caller's own copy: it is written to.
     """
     exact, live = trail.exact_stop, trail.live_stop
@@ -50,8 +51,13 @@ def pace(trail: Trail, at_ms: int) -> Step:
         return _hold(trail, HoldReason.PAUSED)
     if trail.after_gap:
         return _hold(trail, HoldReason.NO_PRICE)
-    policy = trail.policy
-    if policy.pacing != "none" and trail.moves and trail.free_token == trail.spent_token:
+    policy, free = trail.policy, trail.free_token != trail.spent_token
+    if policy.pacing == "budget":
+        # What a person asked for, what makes up for a stop that went, and our first stop beside
+        # somebody else's wait for nobody.
+        if not permitted and not free and own is not None:
+            return _hold(trail, HoldReason.BUDGET)
+    elif policy.pacing == "fixed" and trail.moves and not free:
         improvement = (exact - live) * side.sign * HUNDRED
         emergency = policy.emergency_percent
         if emergency is None or improvement < emergency * live:

@@ -89,10 +89,18 @@ def derive(trail: Trail) -> Trail:
 def activates(trail: Trail, price: Decimal, at_ms: int) -> bool:
     """Whether trailing begins at this price: by gain or price (touch counts), or by age."""
     policy, side = trail.policy, trail.position.side
-    if policy.activation_percent == 0 or not side.better(trail.activation_at, price):
+    if policy.activation_percent == 0:
+        return True
+    if not trail.position.entry_known and policy.activation_price is None:
+        return False
+    if not side.better(trail.activation_at, price):
         return True
     minutes = policy.activation_after_minutes
-    if minutes is None or at_ms - trail.age_from_ms < minutes * MS_PER_MINUTE:
+    if (
+        minutes is None
+        or not trail.position.entry_known
+        or at_ms - trail.age_from_ms < minutes * MS_PER_MINUTE
+    ):
         return False
     return gain_percent(trail, price) > policy.activation_after_gain_percent
 
@@ -130,8 +138,10 @@ def _configured_distance(trail: Trail, peak: Decimal) -> Decimal:
 
 def rung(trail: Trail, steps: Steps, peak: Decimal) -> Decimal:
     """Callback of the ladder, percent, for the gain that this peak is."""
-    gain = gain_percent(trail, peak)
     callback = steps.rungs[0].callback_percent
+    if not trail.position.entry_known:
+        return callback
+    gain = gain_percent(trail, peak)
     for rung in steps.rungs:
         if gain >= rung.gain_percent:
             callback = rung.callback_percent
@@ -159,8 +169,13 @@ def _share_distance(trail: Trail, share: ProfitShare, peak: Decimal) -> Decimal:
 
 
 def distance_stop(trail: Trail, peak: Decimal) -> Decimal | None:
-    """Stop behind this peak; None while a profit share does not cover the fees both ways."""
+    """Stop behind this peak; None while a profit share does not cover the fees both ways.
+
+    Nor is there a share of a profit while the entry is not known.
+    """
     side = trail.position.side
+    if isinstance(trail.policy.distance, ProfitShare) and not trail.position.entry_known:
+        return None
     stop = peak - distance_at(trail, peak) * side.sign
     if isinstance(trail.policy.distance, ProfitShare) and side.better(
         net_break(trail, funded=False), stop
@@ -176,7 +191,9 @@ def breakeven_due(trail: Trail, price: Decimal) -> bool:
     still lies between it and the breakeven stop.
     """
     at_percent = trail.policy.breakeven_at_percent
-    if at_percent is None or gain_percent(trail, price, net=False) < at_percent:
+    if at_percent is None or not trail.position.entry_known:
+        return False
+    if gain_percent(trail, price, net=False) < at_percent:
         return False
     assert trail.breakeven_at is not None, "derived with the policy"
     side = trail.position.side

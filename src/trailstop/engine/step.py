@@ -279,6 +279,13 @@ def _tighten(trail: Trail, event: ev.TightenAsked) -> Step:
     return pace(trail, event.at_ms)
 
 
+def _permitted(trail: Trail, event: ev.MovePermitted) -> Step:
+    """The limits have room for this trail: its exact stop goes now, or the room is another's."""
+    if trail.phase is Phase.TRIGGERED:
+        return trail, ()
+    return pace(trail, event.at_ms, permitted=True)
+
+
 def _close_asked(trail: Trail, event: ev.CloseAsked) -> Step:
     return close(trail, event.at_ms, CloseReason.USER)
 
@@ -322,5 +329,6 @@ _HANDLERS: dict[type, Callable[[Trail, Any], Step]] = {
     ev.Resumed: _resumed,
     ev.TightenAsked: _tighten,
     ev.CloseAsked: _close_asked,
+    ev.MovePermitted: _permitted,
     ev.PositionClosed: _closed,
 }

@@ -71,9 +71,9 @@ def _plan_leg(
     if given_up is not None:
         text = "the account is short of conditional orders: the backstop goes, its stop stays"
         slots: list[Command] = [_cancel(given_up, "slots"), Alarm(leg, "short_of_slots", text)]
-        return [*_working(target, position, stops), *slots, *_leftovers(target, stops)]
+        return [*_working(target, position, snapshot, stops), *slots, *_leftovers(target, stops)]
     return [
-        *_working(target, position, stops),
+        *_working(target, position, snapshot, stops),
         *_backstop(target, position, stops, room=room_for_backstop(target, snapshot)),
         *_leftovers(target, stops),
     ]
@@ -132,7 +132,9 @@ def _of_role(target: Target, stops: list[RestingStop], role: Role) -> list[Resti
     )
 
 
-def _working(target: Target, position: Position, stops: list[RestingStop]) -> Iterable[Command]:
+def _working(
+    target: Target, position: Position, snapshot: Snapshot, stops: list[RestingStop]
+) -> Iterable[Command]:
     ours = _of_role(target, stops, Role.WORKING)
     if target.closing or any(stop.triggered for stop in ours):
         # A triggered stop's child is at work; the chase after 5 s has its own clock.
@@ -145,7 +147,9 @@ def _working(target: Target, position: Position, stops: list[RestingStop]) -> It
         return
     parts, rest = _parts(ours, position.quantity)
     standing = price = parts[0].price
-    if target.working is not None and target.side.better(target.working, price):
+    late = target.working is not None and target.side.better(target.working, price)
+    if late and snapshot.asked_at_ms >= target.put_back_from_ms:
+        assert target.working is not None
         price = target.working
     if price != standing or _sum(parts) != position.quantity:
         # The surplus waits until one set covers: it may be what covers now.

@@ -19,7 +19,8 @@ class Target(Struct, frozen=True):
     was asked for before it says nothing. `pending` says that a write is under way,
     `unknown` names the writes of which the outcome is not known, `tag` begins the client
     ids of this epoch. `shared` says that the working stop is the position's one stop, which
-    others move too; it is put back from `put_back_from_ms` on, so that nobody is fought with.
+    others move too. What somebody has loosened is put back from `put_back_from_ms` on, so that
+    nobody is fought with.
     `in_profit` allows to do without the backstop where the account is short of slots;
     `gave_up_backstop` says that it was removed for that.
     """

@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trailstop.domain.position import Cause, Leg
+from trailstop.engine.begin import begin
 from trailstop.engine.explain import price_text
+from trailstop.engine.outlook import outlook_text
+from trailstop.engine.trail import Trail
 from trailstop.storage.records import (
     Adopted,
     Alarmed,
@@ -42,7 +45,7 @@ def tell(record: Record) -> str | None:
         case Adopted(leg, _, position):
             return (
                 f"{_name(leg)} adopted: {position.side.value} {plain(position.quantity)} at "
-                f"{price_text(position.entry_price.normalize())}"
+                f"{price_text(position.entry_price.normalize())}; {outlook_text(_begun(record))}"
             )
         case Moved(leg, _, _, to_price, kind, text):
             return f"{_name(leg)} {text or f'{kind.value}: stop at {price_text(to_price)}'}"
@@ -53,7 +56,8 @@ def tell(record: Record) -> str | None:
             return f"{_name(leg)} holds: {text}"
         case Ended(leg, _, cause, exit_price, text):
             at = "" if exit_price is None else f" at {price_text(exit_price.normalize())}"
-            return f"{_name(leg)} closed{at} by {CAUSES[cause]} {text}".rstrip()
+            more = f", {text}" if text else ""
+            return f"{_name(leg)} closed{at} by {CAUSES[cause]}{more}"
         case Alarmed(leg, _, _, text):
             return f"ALARM {_name(leg)}: {text}"
         case Noted(leg, _, _, text):
@@ -62,10 +66,25 @@ def tell(record: Record) -> str | None:
             return None
 
 
+def _begun(adopted: Adopted) -> Trail:
+    """The trail as it was when its position was adopted."""
+    return begin(
+        leg=adopted.leg,
+        epoch=adopted.epoch,
+        position=adopted.position,
+        instrument=adopted.instrument,
+        policy=adopted.policy,
+        fees=adopted.fees,
+        at_ms=adopted.at_ms,
+        foreign_stop=adopted.foreign_stop,
+    )
+
+
 def _name(leg: Leg) -> str:
     """A leg in a line: who and what; in one-way mode the side is told at adoption."""
     side = "" if leg.position_side == "both" else f" {leg.position_side}"
-    return f"{leg.account} {leg.symbol}{side}"
+    # What concerns a whole account has no symbol.
+    return f"{leg.account} {leg.symbol}".rstrip() + side
 
 
 def plain(number: Decimal) -> str:

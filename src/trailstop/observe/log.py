@@ -1,7 +1,8 @@
 """The log: lines for people or JSON for machines, secrets masked, files bounded in size.
 
 Everything that structlog or the standard library logs in this process passes through here.
-Event names are stable; the values that differ follow them.
+Event names are stable; the values that differ follow them. Warnings and errors that repeat are
+logged once a minute with the number that was left out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from msgspec import Struct
 from structlog.typing import EventDict, Processor
 
 from trailstop.errors import StoreError
+from trailstop.observe.thinning import Thinning
 
 MASK: Final = "********"
 NS_PER_MS: Final = 1_000_000
@@ -94,8 +96,10 @@ def configure(
     for old in list(root.handlers):
         root.removeHandler(old)
         old.close()
+    thinning = Thinning(now_ms or _wall_ms)
     for handler in _handlers(settings, stream or sys.stderr):
         handler.setFormatter(formatter)
+        handler.addFilter(thinning)
         root.addHandler(handler)
     root.setLevel(settings.level.upper())
     for name in QUIET_LOGGERS:

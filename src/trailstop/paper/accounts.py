@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -71,6 +72,14 @@ class Ledger:
         self._trade_id = 0
         self._income_id = 0
         self._epoch = 0
+
+    def past(self) -> Ledger:
+        """The books as they are now, whatever is booked later; marks go on."""
+        past = copy.copy(self)
+        past.accounts = {key: _past_account(row) for key, row in self.accounts.items()}
+        past.fills = {key: list(rows) for key, rows in self.fills.items()}
+        past.incomes = {key: list(rows) for key, rows in self.incomes.items()}
+        return past
 
     def position(self, account: Account, symbol: str, position_side: str) -> Position:
         """The leg's position; a flat one that is kept nowhere if it was never opened."""
@@ -293,3 +302,12 @@ class Ledger:
                 trade_id=source.trade_id,
             )
         )
+
+
+def _past_account(account: Account) -> Account:
+    past = copy.copy(account)
+    past.hedge_symbols = dict(account.hedge_symbols)
+    past.leverage = dict(account.leverage)
+    past.positions = {leg: copy.copy(row) for leg, row in account.positions.items()}
+    past.epochs = list(account.epochs)
+    return past

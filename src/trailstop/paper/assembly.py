@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from trailstop.paper.binance.limits import LimitSettings
 from trailstop.paper.binance.server import BinanceServer
@@ -13,7 +13,6 @@ from trailstop.paper.bybit.limits import BybitLimits
 from trailstop.paper.bybit.server import BybitServer
 from trailstop.paper.control import Control
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import STREAM_KINDS, Fault, Faults
 from trailstop.paper.holds import Holds
 from trailstop.paper.latency import Latency
 from trailstop.paper.model import Conditional
@@ -21,6 +20,12 @@ from trailstop.paper.openings import Openings, Schedule
 from trailstop.paper.serving import HOST, Conditions
 from trailstop.paper.session import Session
 from trailstop.paper.settings import WorldSettings
+from trailstop.paper.trouble.dooms import Dooms
+from trailstop.paper.trouble.faults import Asked, Fault, Faults
+from trailstop.paper.trouble.kinds import CUTTING, LISTEN_KEY_KINDS
+from trailstop.paper.trouble.memory import Memory
+from trailstop.paper.trouble.plan import Plan
+from trailstop.paper.trouble.player import PlanPlayer
 from trailstop.paper.world import World
 from trailstop.timelink import HostLoop
 
@@ -48,6 +53,8 @@ class Build(Struct, frozen=True, kw_only=True):
     """Binance's."""
     bybit_limits: BybitLimits = BybitLimits()
     faults: tuple[Fault, ...] = ()
+    plan: Plan | None = None
+    """What goes wrong, counted from the start."""
     schedule: Schedule | None = None
     once: bool = False
     """The run ends when all that was opened is closed again."""
@@ -92,8 +99,8 @@ class Paper:
         if build.hedge:
             for key in world.accounts:
                 world.set_position_mode(key, True)
-        self.exchange = Exchange(world, loop, build.seed)
         self.faults = Faults(build.seed)
+        self.exchange = Exchange(world, loop, build.seed, self.faults)
         self.holds = Holds(loop)
         self.latency = Latency(
             mean_ms=build.latency_ms, spread=build.latency_spread, seed=build.seed
@@ -109,7 +116,15 @@ class Paper:
             settle_ms=build.settle_ms,
             hold_at_end=build.hold_at_end,
         )
-        conditions = Conditions(latency=self.latency, faults=self.faults, holds=self.holds)
+        dooms = Dooms(self.exchange)
+        self._memory = Memory(self.exchange, self.faults)
+        conditions = Conditions(
+            latency=self.latency,
+            faults=self.faults,
+            holds=self.holds,
+            dooms=dooms,
+            memory=self._memory,
+        )
         self.binance = BinanceServer(self.exchange, conditions, build.limits)
         self.bybit = (
             None
@@ -119,6 +134,9 @@ class Paper:
         self._servers = tuple(server for server in (self.binance, self.bybit) if server is not None)
         # One fault for all dialects: each tells the same rejection in its own words.
         world.reject_at_trigger = self._reject_at_trigger
+        world.holds_trigger = self._holds_trigger
+        world.stalls = dooms.stalls
+        self.plans = PlanPlayer(self.exchange, self.faults, self.add_fault)
         self.control = Control(self)
         self._loop = loop
 
@@ -137,6 +155,8 @@ class Paper:
         self.exchange.sync()
         if self.openings is not None:
             self.openings.start()
+        if self.build.plan is not None:
+            self.plans.begin(self.build.plan)
         return Addresses(
             rest=f"http://{HOST}:{rest}",
             ws=f"ws://{HOST}:{rest}",
@@ -157,13 +177,18 @@ class Paper:
         await self.control.close()
 
     def add_fault(self, fault: Fault) -> int:
-        """Put a fault in force; a cut happens at its beginning."""
-        if fault.kind in STREAM_KINDS and fault.kind == "cut":
+        """Put a fault in force; what happens once, happens at its beginning."""
+        if fault.kind == "clock_skew" and fault.from_ms is None:
+            # A drift is counted from here.
+            fault = structs.replace(fault, from_ms=self.exchange.now_ms)
+        number = self.faults.add(fault)
+        if fault.kind == "lagging":
+            self._memory.begin()
+        if fault.kind in (*CUTTING, *LISTEN_KEY_KINDS):
             begins_us = (fault.from_ms or 0) * US_PER_MS
             at_us = max(begins_us, self._loop.now_us)
-            for server in self._servers:
-                self._loop.call_at_us(at_us, server.streams.cut, fault.stream)
-        return self.faults.add(fault)
+            self._loop.call_at_us(at_us, self._begin, number)
+        return number
 
     @property
     def accounts(self) -> dict[str, dict[str, str]]:
@@ -191,6 +216,7 @@ class Paper:
             },
             "served": dict(sorted(self._served().items())),
             "faults_happened": dict(sorted(self.faults.happened.items())),
+            "plan": self.plans.state(),
             "held": self.holds.waiting,
             "connections": self._connections(),
         }
@@ -209,10 +235,41 @@ class Paper:
             connections.update(server.streams.connections)
         return connections
 
+    def _begin(self, number: int) -> None:
+        """A fault's time has come, unless it was ended before that."""
+        row = self.faults.get(number)
+        if row is None:
+            return
+        fault = row.fault
+        if fault.kind in CUTTING:
+            for server in self._servers:
+                server.streams.cut(fault.stream if fault.kind == "cut" else "")
+            return
+        events = 0 if fault.kind == "listen_key_deleted" else (fault.count or 0)
+        if fault.kind == "listen_key_expired" and fault.count is None:
+            events = 1
+        for key, account in self.exchange.world.accounts.items():
+            named = fault.account in {"", key, account.name}
+            if named and self.binance.streams.listen_keys.end(key, events):
+                self.faults.count(row)
+
     def _reject_at_trigger(self, row: Conditional) -> str | None:
-        now_us = self._loop.now_us
-        hit = self.faults.for_trigger(row.account, row.symbol, row.client_id, now_us)
+        hit = self.faults.for_stop("reject_at_trigger", self._stop_asked(row), self._loop.now_us)
         return REJECTED_AT_TRIGGER if hit else None
+
+    def _holds_trigger(self, row: Conditional) -> bool:
+        return self.faults.for_stop("no_trigger", self._stop_asked(row), self._loop.now_us)
+
+    def _stop_asked(self, row: Conditional) -> Asked:
+        """A conditional order as faults see it."""
+        return Asked(
+            method="",
+            path="trigger",
+            account=row.account,
+            account_name=self.exchange.world.accounts[row.account].name,
+            symbol=row.symbol,
+            client_id=row.client_id,
+        )
 
     def _attend(self, links: int) -> None:
         self.exchange.sync().set_attended(links > 0)

@@ -47,6 +47,8 @@ class Conditionals:
         self.matcher = matcher
         self.reject_at_trigger: Callable[[Conditional], str | None] | None = None
         """A fault: a reason makes the exchange refuse the child at the trigger."""
+        self.holds_trigger: Callable[[Conditional], bool] | None = None
+        """A fault: True keeps an order waiting whose trigger was met."""
 
     def place(self, key: str, request: ConditionalRequest) -> Conditional:
         """Accept a conditional order; neither margin nor reduce-only is checked before trigger."""
@@ -121,9 +123,11 @@ class Conditionals:
     def trigger(self, conditional: Conditional, state: MarketState, reference: Decimal) -> bool:
         """The trigger was met at `reference`: hand a child order to matching.
 
-        False when price protection keeps the order waiting.
+        False when price protection, or a fault, keeps the order waiting.
         """
         matcher = self.matcher
+        if self.holds_trigger is not None and self.holds_trigger(conditional):
+            return False
         refusal = ""
         if conditional.price_protect and self._protected(conditional, state, reference):
             if matcher.settings.price_protect_outcome == "stay":

@@ -8,7 +8,8 @@ address alone and refuses browsers.
     POST /control/price         {symbol, price, book?}
     POST /control/stops/remove  {algo_id}
     GET  /control/faults        the faults in force with their counts
-    POST /control/faults        {add: [...]} and/or {clear: number or "all"}
+    POST /control/faults        {add: [...]} and/or {clear: number or "all"}; see `faults`
+    POST /control/plan          {seed?, items: [...]}: a plan, counted from now; see `fault_plan`
     POST /control/time          {advance_ms}: answers when so much virtual time has passed
     POST /control/hold          {method?, path?, account?, symbol?, client_id?, stage?, skip?, count?}
     GET  /control/arrivals      ?after=N: waits for a request that is being held
@@ -38,19 +39,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from trailstop.errors import ConfigError
 from trailstop.paper.control_acts import ACTS, Act
-from trailstop.paper.faults import Fault
 from trailstop.paper.holds import Hold
-from trailstop.paper.model import Rejection, RejectKind
-from trailstop.paper.openings import account_key
+from trailstop.paper.model import Rejection
 from trailstop.paper.serving import SHUTDOWN_S, start_site
+from trailstop.paper.trouble.faults import Fault
+from trailstop.paper.trouble.plan import decode_plan
 
 if TYPE_CHECKING:
     from trailstop.paper.assembly import Paper
@@ -62,41 +63,6 @@ NOT_FOUND = 404
 US_PER_MS = 1_000
 
 T = TypeVar("T", bound=Struct)
-
-
-class OpenPosition(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Open or increase a position by a market order of "the user"."""
-
-    account: str
-    symbol: str
-    side: Literal["long", "short"]
-    quantity: Decimal | None = None
-    notional: Decimal | None = None
-    """In the quote currency; without it and a quantity, the world's own setting."""
-    tag: str = ""
-
-
-class ClosePosition(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Close a position by a market order of "the user"."""
-
-    account: str
-    symbol: str
-    position_side: str = "BOTH"
-    tag: str = ""
-
-
-class PrintPrice(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Print a trade. Without `book` it is a stray print that leaves the book."""
-
-    symbol: str
-    price: Decimal
-    book: bool = True
-
-
-class RemoveStop(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Let the exchange cancel a conditional order of its own accord."""
-
-    algo_id: int
 
 
 class ChangeFaults(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -126,12 +92,9 @@ class Control:
         self._paper = paper
         self._stop = asyncio.Event()
         self._routes: dict[tuple[str, str], Callable[[web.BaseRequest], Awaitable[Any]]] = {
-            ("POST", "/control/positions"): self._open,
-            ("POST", "/control/close"): self._close,
-            ("POST", "/control/price"): self._price,
-            ("POST", "/control/stops/remove"): self._remove_stop,
             ("GET", "/control/faults"): self._list_faults,
             ("POST", "/control/faults"): self._change_faults,
+            ("POST", "/control/plan"): self._begin_plan,
             ("POST", "/control/time"): self._time,
             ("POST", "/control/hold"): self._hold,
             ("GET", "/control/arrivals"): self._arrivals,
@@ -176,46 +139,8 @@ class Control:
         except Rejection as rejection:
             text = f"{rejection.kind.value}: {rejection.text}"
             return _answer({"error": text}, BAD_REQUEST)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, ConfigError) as error:
             return _answer({"error": str(error)}, BAD_REQUEST)
-
-    async def _open(self, request: web.BaseRequest) -> Any:
-        wish = await _read(request, OpenPosition)
-        world = self._paper.exchange.sync()
-        quantity = wish.quantity
-        if quantity is None and wish.notional is not None:
-            if wish.symbol not in world.markets:
-                raise Rejection(RejectKind.UNKNOWN_SYMBOL, f"there is no market {wish.symbol!r}")
-            step = world.markets[wish.symbol].step_size
-            quantity = wish.notional / world.last(wish.symbol) // step * step
-        tag = wish.tag or f"{self._paper.exchange.now_ms}-{wish.side}"
-        fill = world.open_position(
-            account_key(world.accounts, wish.account), wish.symbol, wish.side, quantity, tag
-        )
-        self._paper.exchange.tell()
-        return fill
-
-    async def _close(self, request: web.BaseRequest) -> Any:
-        wish = await _read(request, ClosePosition)
-        world = self._paper.exchange.sync()
-        tag = wish.tag or f"{self._paper.exchange.now_ms}-close"
-        fill = world.close_position(
-            account_key(world.accounts, wish.account), wish.symbol, wish.position_side, tag
-        )
-        self._paper.exchange.tell()
-        return fill
-
-    async def _price(self, request: web.BaseRequest) -> Any:
-        wish = await _read(request, PrintPrice)
-        self._paper.exchange.sync().print_price(wish.symbol, wish.price, wish.book)
-        self._paper.exchange.tell()
-        return {}
-
-    async def _remove_stop(self, request: web.BaseRequest) -> Any:
-        wish = await _read(request, RemoveStop)
-        self._paper.exchange.sync().remove_stop(wish.algo_id)
-        self._paper.exchange.tell()
-        return {}
 
     def _act(self, kind: type[Struct], act: Act) -> Callable[[web.BaseRequest], Awaitable[Any]]:
         async def serve(request: web.BaseRequest) -> Any:
@@ -237,6 +162,11 @@ class Control:
         elif wish.clear is not None:
             self._paper.faults.clear(wish.clear)
         return {"fault_ids": [self._paper.add_fault(fault) for fault in wish.add]}
+
+    async def _begin_plan(self, request: web.BaseRequest) -> Any:
+        plan = decode_plan(await request.read())
+        self._paper.plans.begin(plan)
+        return {"items": len(plan.items)}
 
     async def _time(self, request: web.BaseRequest) -> Any:
         wish = await _read(request, GrantTime)

@@ -7,17 +7,59 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from trailstop.paper.model import USER, ConditionalRequest, OrderRequest, PositionStopRequest
+from trailstop.paper.model import (
+    USER,
+    ConditionalRequest,
+    OrderRequest,
+    PositionStopRequest,
+    Rejection,
+    RejectKind,
+)
 from trailstop.paper.openings import account_key
 from trailstop.paper.world import World
 
 US_PER_MS = 1_000
 
 Act = Callable[[World, Any], Any]
+
+
+class OpenPosition(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Open or increase a position by a market order of "the user"."""
+
+    account: str
+    symbol: str
+    side: Literal["long", "short"]
+    quantity: Decimal | None = None
+    notional: Decimal | None = None
+    """In the quote currency; without it and a quantity, the world's own setting."""
+    tag: str = ""
+
+
+class ClosePosition(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Close a position by a market order of "the user"."""
+
+    account: str
+    symbol: str
+    position_side: str = "BOTH"
+    tag: str = ""
+
+
+class PrintPrice(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Print a trade. Without `book` it is a stray print that leaves the book."""
+
+    symbol: str
+    price: Decimal
+    book: bool = True
+
+
+class RemoveStop(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Let the exchange cancel a conditional order of its own accord."""
+
+    algo_id: int
 
 
 class SetPositionStop(PositionStopRequest, forbid_unknown_fields=True, kw_only=True):
@@ -105,6 +147,32 @@ class ChangeMarket(OfMarket, forbid_unknown_fields=True, kw_only=True):
     multiplier: Decimal | None = None
 
 
+def _open(world: World, wish: OpenPosition) -> Any:
+    quantity = wish.quantity
+    if quantity is None and wish.notional is not None:
+        if wish.symbol not in world.markets:
+            raise Rejection(RejectKind.UNKNOWN_SYMBOL, f"there is no market {wish.symbol!r}")
+        step = world.markets[wish.symbol].step_size
+        quantity = wish.notional / world.last(wish.symbol) // step * step
+    tag = wish.tag or f"{world.now_us // US_PER_MS}-{wish.side}"
+    key = account_key(world.accounts, wish.account)
+    return world.open_position(key, wish.symbol, wish.side, quantity, tag)
+
+
+def _close(world: World, wish: ClosePosition) -> Any:
+    tag = wish.tag or f"{world.now_us // US_PER_MS}-close"
+    key = account_key(world.accounts, wish.account)
+    return world.close_position(key, wish.symbol, wish.position_side, tag)
+
+
+def _price(world: World, wish: PrintPrice) -> None:
+    world.print_price(wish.symbol, wish.price, wish.book)
+
+
+def _remove_stop(world: World, wish: RemoveStop) -> None:
+    world.remove_stop(wish.algo_id)
+
+
 def _position_stop(world: World, wish: SetPositionStop) -> Any:
     return world.change_position_stop(account_key(world.accounts, wish.account), wish)
 
@@ -173,6 +241,10 @@ def _change_market(world: World, wish: ChangeMarket) -> None:
 
 
 ACTS: dict[str, tuple[type[Struct], Act]] = {
+    "positions": (OpenPosition, _open),
+    "close": (ClosePosition, _close),
+    "price": (PrintPrice, _price),
+    "stops/remove": (RemoveStop, _remove_stop),
     "position_stop": (SetPositionStop, _position_stop),
     "stop/place": (PlaceStop, _place_stop),
     "stop/cancel": (CancelStop, _cancel_stop),

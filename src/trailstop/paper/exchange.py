@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from trailstop.paper.facts import Fact
+from trailstop.paper.trouble.faults import Faults
+from trailstop.paper.trouble.skew import Skew
 from trailstop.paper.world import World
 from trailstop.timelink import HostLoop
 
@@ -16,8 +18,12 @@ US_PER_MS = 1_000
 class Exchange:
     """Keeps the world at the loop's time and passes its facts on in order."""
 
-    def __init__(self, world: World, loop: HostLoop, seed: int = 0) -> None:
+    def __init__(
+        self, world: World, loop: HostLoop, seed: int = 0, faults: Faults | None = None
+    ) -> None:
         self.world = world
+        self.skew = Skew(loop, Faults(seed) if faults is None else faults)
+        """The clock that clients are shown."""
         self.loop = loop
         self.seed = seed
         self._listeners: list[Listener] = []
@@ -26,7 +32,7 @@ class Exchange:
 
     @property
     def now_ms(self) -> int:
-        """Virtual Unix time in milliseconds."""
+        """True virtual Unix time in milliseconds; see `skew` for what the exchange shows."""
         return self.loop.now_us // US_PER_MS
 
     def listen(self, listener: Listener) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from trailstop.paper.faults import Asked
+from trailstop.paper.trouble.faults import Asked
 from trailstop.timelink import HostLoop
 
 Stage = Literal["effect", "answer"]

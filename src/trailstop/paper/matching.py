@@ -59,6 +59,8 @@ class Matcher:
         self.now_us = 0
         self.touched: dict[Leg, None] = {}
         """Legs whose coverage may have changed since the oracle last looked."""
+        self.stalls: Callable[[Order], bool] | None = None
+        """A fault: True leaves an accepted order unfilled until somebody ends it."""
 
     def state(self, symbol: str) -> MarketState:
         """The market of a symbol; raises Rejection(UNKNOWN_SYMBOL)."""
@@ -146,6 +148,8 @@ class Matcher:
         """
         self.registry.add_order(order)
         self.tell_order(order, "NEW")
+        if self.stalls is not None and self.stalls(order):
+            return
         if order.type == "MARKET":
             if price is None:
                 price = state.taker_price(order.side, order.quantity)

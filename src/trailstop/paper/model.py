@@ -376,6 +376,10 @@ class Account(Struct, kw_only=True):
     taker_fee: Decimal
     maker_fee: Decimal
     default_leverage: int
+    trades: bool = True
+    """Whether the key may place orders; else it only reads."""
+    withdraws: bool = False
+    """Whether money can leave the account with the key."""
     hedge: bool = False
     """Mode of every market without an entry in `hedge_symbols`; ask `hedge_of`."""
     hedge_symbols: dict[str, bool] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from trailstop.paper.model import Conditional, Order, Rejection, RejectKind
 
 FIRST_ORDER_ID = 8_000_000_001
@@ -21,6 +23,30 @@ class Registry:
         self._conditionals_of: dict[str, list[Conditional]] = {key: [] for key in keys}
         self._order_names: dict[tuple[str, str], int] = {}
         self._algo_names: dict[tuple[str, str], int] = {}
+
+    def past(self) -> Registry:
+        """The orders as they are now, whatever becomes of them; ended ones are shared."""
+        past = Registry(tuple(self.live_orders))
+        past.orders = {
+            number: copy.copy(row) if row.live else row for number, row in self.orders.items()
+        }
+        past.conditionals = {
+            number: copy.copy(row) if row.live else row for number, row in self.conditionals.items()
+        }
+        for key in self.live_orders:
+            past.live_orders[key] = {
+                number: past.orders[number] for number in self.live_orders[key]
+            }
+            past.live_conditionals[key] = {
+                number: past.conditionals[number] for number in self.live_conditionals[key]
+            }
+            past._orders_of[key] = [past.orders[row.order_id] for row in self._orders_of[key]]
+            past._conditionals_of[key] = [
+                past.conditionals[row.algo_id] for row in self._conditionals_of[key]
+            ]
+        past._order_names = dict(self._order_names)
+        past._algo_names = dict(self._algo_names)
+        return past
 
     def next_order_id(self) -> int:
         """The id of the plain order that is added next."""

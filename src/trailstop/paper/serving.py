@@ -6,9 +6,11 @@ from aiohttp import web
 from msgspec import Struct
 
 from trailstop.errors import PortInUse
-from trailstop.paper.faults import Faults
 from trailstop.paper.holds import Holds
 from trailstop.paper.latency import Latency
+from trailstop.paper.trouble.dooms import Dooms
+from trailstop.paper.trouble.faults import Faults
+from trailstop.paper.trouble.memory import Memory
 
 HOST = "127.0.0.1"
 SHUTDOWN_S = 0.2
@@ -21,6 +23,8 @@ class Conditions(Struct, frozen=True, kw_only=True):
     latency: Latency
     faults: Faults
     holds: Holds
+    dooms: Dooms
+    memory: Memory
 
 
 async def start_site(runner: web.ServerRunner, port: int) -> int:

@@ -9,8 +9,9 @@ from typing import TypeVar
 from aiohttp import web
 
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import Asked, Fault, RequestFaultKind
 from trailstop.paper.serving import Conditions
+from trailstop.paper.trouble.faults import Asked, Fault
+from trailstop.paper.trouble.kinds import CREATE_KINDS, RequestFaultKind
 
 US_PER_MS = 1_000
 US_PER_SECOND = 1_000_000
@@ -18,6 +19,9 @@ TRAVELLING: tuple[RequestFaultKind, ...] = ("lost_request", "lost_answer", "dela
 """Faults of the way itself; every other one is an answer of the exchange."""
 MAY_EXECUTE: tuple[RequestFaultKind, ...] = ("unknown", "internal", "timeout")
 """Answers that leave open whether the request took effect; the fault's `executed` says it."""
+SPOILING: tuple[RequestFaultKind, ...] = ("empty", "error_in_body", "truncated", "tamper")
+"""The request takes effect, and its answer is not what it was meant to be."""
+TAKES_EFFECT = (*SPOILING, "lagging", *CREATE_KINDS)
 
 T = TypeVar("T")
 
@@ -33,16 +37,29 @@ class Lost(Exception):
 class Road:
     """Carries requests: travel, hold, effect, hold, travel, with the fault that hits them."""
 
-    def __init__(self, exchange: Exchange, conditions: Conditions) -> None:
+    def __init__(self, exchange: Exchange, conditions: Conditions, rejected_as: str) -> None:
+        """`rejected_as`: how an order ends that was accepted and is rejected later."""
+        self._rejected_as = rejected_as
+        self._dooms = conditions.dooms
         self._exchange = exchange
         self._latency = conditions.latency
         self._faults = conditions.faults
         self._holds = conditions.holds
 
     def asked(
-        self, method: str, path: str, key: str, values: Mapping[str, str], client_id: str
+        self,
+        method: str,
+        path: str,
+        key: str,
+        values: Mapping[str, str],
+        client_id: str,
+        *,
+        timed: bool = False,
     ) -> Asked:
-        """A request as faults and holds see it; `key` may be one that no account has."""
+        """A request as faults and holds see it; `key` may be one that no account has.
+
+        `timed`: it says when it was sent.
+        """
         account = self._exchange.world.accounts.get(key)
         return Asked(
             method=method,
@@ -52,6 +69,7 @@ class Road:
             symbol=values.get("symbol", ""),
             client_id=client_id,
             params=dict(values),
+            timed=timed,
         )
 
     async def carry(self, asked: Asked, effect: Callable[[Fault | None], T]) -> T:
@@ -71,6 +89,8 @@ class Road:
             raise Lost(fault)
         await _travel(one_way_us)
         answered = fault if fault is not None and fault.kind not in TRAVELLING else None
+        if answered is not None and answered.kind in CREATE_KINDS:
+            self._dooms.arm(answered, asked, self._rejected_as)
         answer = effect(answered)
         await self._holds.at("answer", asked, self._exchange.now_ms)
         if fault is not None and fault.kind == "lost_answer":
@@ -81,7 +101,9 @@ class Road:
 
 def takes_effect(fault: Fault | None) -> bool:
     """Whether a request that is answered with this fault is executed all the same."""
-    return fault is None or (fault.executed and fault.kind in MAY_EXECUTE)
+    if fault is None or fault.kind in TAKES_EFFECT:
+        return True
+    return fault.executed and fault.kind in MAY_EXECUTE
 
 
 async def lose(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:

@@ -105,7 +105,9 @@ class Resting:
         (self.buys if order.side == "BUY" else self.sells).add(order.price, order.order_id)
 
     def remove_order(self, order: Order) -> None:
-        """Take a limit order off the book."""
+        """Take a limit order off the book; one at market that was not filled rests nowhere."""
+        if order.type == "MARKET":
+            return
         (self.buys if order.side == "BUY" else self.sells).remove(order.price, order.order_id)
 
     def mark_reached(self, price: Decimal) -> bool:

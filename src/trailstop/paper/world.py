@@ -7,6 +7,7 @@ here: the same settings, tapes and calls give the same state and the same facts.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -77,6 +78,8 @@ class World(Happenings):
         """By account and way (`request`, `amended`, `user`): how often a client or the user ended
         or changed an order that is not the guard's."""
         first = self._pricing.next_event_us()
+        self.as_of_us: int | None = None
+        """In a past that is read later, the time that it shows."""
         self.now_us = 0
         if first is not None:
             self.advance(first)
@@ -273,11 +276,32 @@ class World(Happenings):
 
     def remove_stop(self, algo_id: int) -> None:
         """Fault: the exchange cancels a waiting conditional order on its own."""
+        if not self.end_stop(algo_id, "CANCELED"):
+            raise Rejection(RejectKind.ORDER_NOT_FOUND, "Order does not exist.")
+
+    def end_stop(self, algo_id: int, status: str, *, told: bool = True) -> bool:
+        """Fault: the exchange ends a conditional order; without `told` nobody hears of it.
+
+        False where it waits no more.
+        """
         conditional = self._registry.conditionals.get(algo_id)
         if conditional is None or conditional.status != "NEW":
-            raise Rejection(RejectKind.ORDER_NOT_FOUND, "Order does not exist.")
-        self._matcher.end_conditional(conditional, "CANCELED", "exchange")
+            return False
+        self._matcher.end_conditional(conditional, status, "exchange")
+        if not told:
+            self.facts.pop()
         self._show_oracle()
+        return True
+
+    def end_order(self, order_id: int, status: str) -> bool:
+        """Fault: the exchange ends a plain order of its own accord; False where it lives no more."""
+        order = self._registry.orders.get(order_id)
+        if order is None or not order.live:
+            return False
+        self._states[order.symbol].resting.remove_order(order)
+        self._matcher.end_order(order, status, "exchange")
+        self._show_oracle()
+        return True
 
     def set_attended(self, attended: bool) -> None:
         """Say whether a guard runs; the age of a second stop is counted in that time only."""
@@ -292,6 +316,38 @@ class World(Happenings):
     @reject_at_trigger.setter
     def reject_at_trigger(self, fault: Callable[[Conditional], str | None] | None) -> None:
         self._conditionals.reject_at_trigger = fault
+
+    @property
+    def holds_trigger(self) -> Callable[[Conditional], bool] | None:
+        """Fault: called at each trigger; True keeps the order waiting."""
+        return self._conditionals.holds_trigger
+
+    @holds_trigger.setter
+    def holds_trigger(self, fault: Callable[[Conditional], bool] | None) -> None:
+        self._conditionals.holds_trigger = fault
+
+    @property
+    def stalls(self) -> Callable[[Order], bool] | None:
+        """Fault: called with each accepted order; True leaves it unfilled."""
+        return self._matcher.stalls
+
+    @stalls.setter
+    def stalls(self, fault: Callable[[Order], bool] | None) -> None:
+        self._matcher.stalls = fault
+
+    def past(self) -> World:
+        """The accounts as they are now, to be read later; markets are shared and go on."""
+        past = copy.copy(self)
+        past.leave_present()
+        return past
+
+    def leave_present(self) -> None:
+        """Keep the accounts as they are, whatever becomes of them elsewhere."""
+        self._registry = self._registry.past()
+        self._ledger = self._ledger.past()
+        self.accounts = self._ledger.accounts
+        self._matcher = copy.copy(self._matcher)
+        self._matcher.ledger, self._matcher.registry = self._ledger, self._registry
 
     def truth(self) -> dict[str, Any]:
         """The whole true state with its clocks, ready for JSON; decimals as strings."""

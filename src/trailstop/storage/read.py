@@ -13,6 +13,7 @@ from trailstop.domain.price import Side
 from trailstop.engine.events import Event
 from trailstop.engine.trail import Trail
 from trailstop.errors import StoreError
+from trailstop.storage.checksum import is_sound
 from trailstop.storage.prices import decode_prices
 from trailstop.storage.records import Input, Intended, Record, decode
 from trailstop.storage.shapes import (
@@ -36,9 +37,14 @@ from trailstop.storage.types import Money
 AnyRow = Row[*tuple[Any, ...]]
 
 PRICES = "prices"
+IDS_AT_ONCE = 500
+"""Ids that one query asks for, below what any database takes in a statement."""
 UNSETTLED = ("intended", "unknown")
 
 _trails = msgspec.json.Decoder(Trail)
+_EPOCH_COLUMNS = tuple(
+    active_positions.c[name] for name in ("account", "exchange", "symbol", "position_side", "epoch")
+)
 
 
 def of_leg(leg: Leg) -> dict[str, str]:
@@ -70,33 +76,35 @@ def open_epochs(connection: Connection) -> tuple[tuple[Leg, int], ...]:
 
 
 def load(connection: Connection) -> Loaded:
-    """What a restart continues from. Raises: StoreError for a trail of another build."""
-    trails = tuple(
-        _trail(row)
-        for row in connection.execute(
-            select(
-                active_positions.c.account,
-                active_positions.c.symbol,
-                trailing_stop_state.c.payload,
-            )
-            .join_from(active_positions, trailing_stop_state)
-            .where(active_positions.c.closed_at.is_(None))
-            .order_by(active_positions.c.id)
+    """What a restart continues from; what is damaged of it is left out and named.
+
+    Raises: StoreError for a trail of another build.
+    """
+    rows = connection.execute(
+        select(
+            *_EPOCH_COLUMNS,
+            trailing_stop_state.c.payload,
+            trailing_stop_state.c.checksum,
         )
+        .outerjoin_from(active_positions, trailing_stop_state)
+        .where(active_positions.c.closed_at.is_(None))
+        .order_by(active_positions.c.id)
     )
+    found = [((_leg(row), row.epoch), _trail(row)) for row in rows]
     unsettled = connection.execute(
         select(intents).where(intents.c.state.in_(UNSETTLED)).order_by(intents.c.at)
     )
-    open_ = set(open_epochs(connection))
+    open_ = {key for key, _ in found}
     leg_columns = [intents.c[name] for name in ("account", "exchange", "symbol", "position_side")]
     highest = connection.execute(
         select(*leg_columns, intents.c.epoch, func.max(intents.c.generation).label("highest"))
         .where(intents.c.epoch.in_({epoch for _, epoch in open_}))
         .group_by(*leg_columns, intents.c.epoch)
     )
+    sound = [row for row in unsettled if is_sound(row.payload, row.checksum)]
     return Loaded(
-        trails=trails,
-        intents=tuple(_intent(row) for row in unsettled),
+        trails=tuple(trail for _, trail in found if trail is not None),
+        intents=tuple(_intent(row) for row in sound),
         generations={
             (_leg(row), row.epoch): row.highest
             for row in highest
@@ -104,6 +112,7 @@ def load(connection: Connection) -> Loaded:
         },
         counters={row.name: row.value for row in connection.execute(select(counters))},
         last_sequence=connection.execute(select(func.max(journal.c.sequence))).scalar_one() or 0,
+        unreadable=tuple(key for key, trail in found if trail is None),
     )
 
 
@@ -154,6 +163,17 @@ def intent(connection: Connection, client_id: str) -> StoredIntent | None:
     return None if row is None else _intent(row)
 
 
+def known(connection: Connection, client_ids: Collection[str]) -> set[str]:
+    """Those of these client ids that have an intent."""
+    found: set[str] = set()
+    ids = sorted(client_ids)
+    for begin in range(0, len(ids), IDS_AT_ONCE):
+        some = ids[begin : begin + IDS_AT_ONCE]
+        rows = connection.execute(select(intents.c.client_id).where(intents.c.client_id.in_(some)))
+        found.update(row.client_id for row in rows)
+    return found
+
+
 def epochs(connection: Connection, limit: int) -> list[EpochSummary]:
     """The newest epochs, open and closed, oldest first."""
     newest = select(active_positions).order_by(active_positions.c.id.desc()).limit(limit).subquery()
@@ -180,23 +200,27 @@ def epochs(connection: Connection, limit: int) -> list[EpochSummary]:
     return [_summary(row, moves.get(row.id, 0), held.get(row.id, {})) for row in rows]
 
 
-_EPOCH_COLUMNS = tuple(
-    active_positions.c[name] for name in ("account", "exchange", "symbol", "position_side", "epoch")
-)
-
-
 def _leg(row: AnyRow) -> Leg:
     return Leg(row.account, row.exchange, row.symbol, row.position_side)
 
 
-def _trail(row: AnyRow) -> Trail:
+def _trail(row: AnyRow) -> Trail | None:
+    """The state of an epoch, None where it is not what was written.
+
+    Raises: StoreError for one of another build.
+    """
+    if row.payload is None or not is_sound(row.payload, row.checksum):
+        return None
     try:
-        return _trails.decode(row.payload)
+        trail = _trails.decode(row.payload)
     except msgspec.ValidationError as error:
         raise StoreError(
             f"the trail of {row.account} {row.symbol} was written by another build ({error}); "
             "start the build that wrote it, or another database"
         ) from error
+    except msgspec.DecodeError:
+        return None
+    return trail if (trail.leg, trail.epoch) == (_leg(row), row.epoch) else None
 
 
 def _record(row: AnyRow) -> Record | PriceRun:
@@ -204,9 +228,9 @@ def _record(row: AnyRow) -> Record | PriceRun:
         return PriceRun(_leg(row), row.epoch, decode_prices(row.payload))
     try:
         return decode(row.payload)
-    except msgspec.ValidationError as error:
+    except msgspec.MsgspecError as error:
         raise StoreError(
-            f"journal row {row.sequence} was written by another build ({error}); read it with that"
+            f"journal row {row.sequence} is damaged or of another build ({error}); read it with that"
         ) from error
 
 

@@ -64,6 +64,7 @@ class Loaded(Struct, frozen=True):
     `intents` are those whose outcome is not known. `generations` has the highest one that
     any intent of an open epoch used, so that no client id comes twice. `counters` counts the
     records ever written by kind, and `phase_changed.PHASE`, `settled.STATE` one by one.
+    `unreadable` are open epochs whose state is damaged: their positions are looked at anew.
     """
 
     trails: tuple[Trail, ...]
@@ -71,3 +72,4 @@ class Loaded(Struct, frozen=True):
     generations: Mapping[tuple[Leg, int], int]
     counters: Mapping[str, int]
     last_sequence: int
+    unreadable: tuple[tuple[Leg, int], ...] = ()

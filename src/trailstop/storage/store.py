@@ -7,18 +7,23 @@ together, and what has gathered while it wrote becomes its next transaction (gro
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import structlog
 from sqlalchemy import Connection
 
 from trailstop.clock import MS_PER_SECOND
 from trailstop.domain.position import Leg
 from trailstop.engine.events import Event
 from trailstop.engine.trail import Trail
+from trailstop.errors import StoreDamaged
 from trailstop.storage import read, retention
-from trailstop.storage.database import Database
+from trailstop.storage.database import Database, Finding
+from trailstop.storage.living import Living
+from trailstop.storage.outage import Outage
 from trailstop.storage.records import (
     Adopted,
     Alarmed,
@@ -37,6 +42,11 @@ from trailstop.storage.shapes import EpochSummary, Loaded, StoredIntent, StoredR
 from trailstop.storage.writer import Batch, Writer
 
 T = TypeVar("T")
+
+_log = structlog.get_logger("trailstop.store")
+
+IDENTITY_SECONDS = 60.0
+"""How often the identity beside the file learns how far the journal goes."""
 
 FLUSH_MS = 250
 """Longest that a price without consequences waits for the disk, of the event loop's time.
@@ -66,6 +76,7 @@ class Store:
         self._thread = thread
         self._database = database
         self._writer = Writer()
+        self._living = Living()
         self._known: set[tuple[Leg, int]] = set(database.open_epochs)
         self._pending = Batch()
         self._handle: asyncio.Handle | None = None
@@ -77,6 +88,13 @@ class Store:
         self._batches_written = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._lost: dict[tuple[Leg, int], tuple[int, int]] = {}
+        self._damage: StoreDamaged | None = None
+        self._identified_s = time.monotonic()
+        self._outage = Outage(lambda code, text: self.listener(Finding(code, text)))
+        self.findings: tuple[Finding, ...] = tuple(database.findings)
+        """What was found of the file at the start, for whoever tells people."""
+        self.listener: Callable[[Finding], None] = _log_finding
+        """Is told of the store's own troubles and of their end, in the event loop."""
         self.failure: BaseException | None = None
         """Why the last commit failed; None while the store is well."""
 
@@ -84,7 +102,8 @@ class Store:
     def open(cls, url: str, *, mode: str, now_ms: int) -> Store:
         """Open or create the database of an SQLAlchemy URL and bring it up to date; blocks.
 
-        An existing database is copied beside itself before it is changed.
+        An existing database is copied beside itself before it is changed; a damaged one of
+        this installation is put aside, and `findings` say so.
         Raises: StoreError when it is in use, unreadable, of another mode or of a newer build.
         """
         # One thread opens, reads, writes and closes: SQLite checks that by itself.
@@ -102,7 +121,9 @@ class Store:
 
     def load(self) -> Loaded:
         """What was there at the last end; blocks, for the start. Raises: StoreError."""
-        return self._thread.submit(self._database.transact, read.load).result()
+        loaded = self._thread.submit(self._database.transact, read.load).result()
+        self._living.begin(loaded)
+        return loaded
 
     def record(self, records: Sequence[Record], *, trail: Trail | None = None) -> None:
         """Have records written, in this order, all of a call in one transaction; never waits.
@@ -122,6 +143,7 @@ class Store:
             assert key in self._known, f"{trail.leg}: the trail's epoch was not adopted"
             assert times, f"{trail.leg}: a trail comes with the record that changed it"
             self._pending.trails[key] = trail, times[-1]
+        self._living.take(records, trail)
         for record in records:
             self._take(record)
         quiet = all(is_quiet(record) for record in records)
@@ -167,6 +189,10 @@ class Store:
         """The intent behind a client id, None where there never was one."""
         return await self.read(lambda open_: read.intent(open_, client_id))
 
+    async def known(self, client_ids: Collection[str]) -> set[str]:
+        """Those of these client ids that have an intent."""
+        return await self.read(lambda open_: read.known(open_, client_ids))
+
     async def epochs(self, limit: int = EVENTS_LIMIT) -> list[EpochSummary]:
         """The newest epochs, open and closed, oldest first."""
         return await self.read(lambda open_: read.epochs(open_, limit))
@@ -189,8 +215,13 @@ class Store:
         finally:
             if self._handle is not None:
                 self._handle.cancel()
-            await self._in_thread(self._database.close)
+            self._outage.close()
+            await self._in_thread(self._close)
             self._thread.shutdown()
+
+    def _close(self) -> None:
+        self._database.write_identity()
+        self._database.close()
 
     def _take(self, record: Record) -> None:
         # What is not quiet is encoded here, so that what cannot be encoded fails where it
@@ -228,33 +259,64 @@ class Store:
     def _write(self) -> None:
         batches = tuple(self._backlog)
         self._writing = True
-        work = self._in_thread(
-            lambda: self._database.transact(lambda open_: self._writer.write(open_, batches))
-        )
-        work.add_done_callback(lambda done: self._written(len(batches), done.exception()))
+        self._outage.asked()
+        damage = self._damage
+        living = None if damage is None else self._living.batch(batches)
+        work = self._in_thread(lambda: self._save(batches, damage, living))
+        work.add_done_callback(lambda done: self._written(len(batches), done))
+
+    def _save(
+        self, batches: Sequence[Batch], damage: StoreDamaged | None, living: Batch | None
+    ) -> Finding | None:
+        """Write batches; into a new file where the present one is damaged, which is told."""
+        if damage is None or living is None:
+            self._commit(batches)
+            return None
+        renewal = self._database.renew(damage, self._living.newest_ms)
+        self._writer = Writer()
+        self._commit((living, *batches) if renewal.is_empty else batches)
+        self._database.renewed()
+        return renewal.finding
+
+    def _commit(self, batches: Sequence[Batch]) -> None:
+        self._database.transact(lambda open_: self._writer.write(open_, batches))
+        if time.monotonic() - self._identified_s > IDENTITY_SECONDS:
+            self._identified_s = time.monotonic()
+            self._database.write_identity()
 
     def _in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
         # A loop of virtual time counts what runs in its executors and lets no time pass
         # before the result was delivered, so that the disk costs no virtual time.
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _written(self, count: int, error: BaseException | None) -> None:
+    def _written(self, count: int, done: asyncio.Future[Finding | None]) -> None:
         self._writing = False
+        error = done.exception()
+        if isinstance(error, StoreDamaged) and self._damage is None:
+            # Whoever waits for the disk waits for the new file.
+            self._damage = error
+            self._outage.answered(None)
+            self._write()
+            return
         self.failure = error
+        self._outage.answered(error)
         if error is None:
+            renewed, self._damage = done.result(), None
+            if renewed is not None:
+                self.listener(renewed)
             self._backlog_records -= sum(len(batch.records) for batch in self._backlog[:count])
             del self._backlog[:count]
             self._batches_written += count
         waiting, self._waiting = self._waiting, []
-        for number, done in waiting:
-            if done.done():
+        for number, waiter in waiting:
+            if waiter.done():
                 continue
             if number <= self._batches_written:
-                done.set_result(None)
+                waiter.set_result(None)
             elif error is not None:
-                done.set_exception(error)
+                waiter.set_exception(error)
             else:
-                self._waiting.append((number, done))
+                self._waiting.append((number, waiter))
         if error is not None:
             if self._handle is None:
                 self._schedule_after(RETRY_MS)
@@ -271,6 +333,10 @@ class Store:
                 for (leg, epoch), (count, at) in lost.items()
             ]
         )
+
+
+def _log_finding(finding: Finding) -> None:
+    _log.error(finding.code, what=finding.text)
 
 
 def _key(record: Record) -> tuple[Leg, int | None]:

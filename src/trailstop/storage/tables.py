@@ -83,6 +83,7 @@ trailing_stop_state = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
+    Column("checksum", Text),
 )
 
 stop_moves = Table(
@@ -128,6 +129,7 @@ intents = Table(
     Column("at", BigInteger, nullable=False),
     Column("settled_at", BigInteger),
     Column("payload", Text, nullable=False),
+    Column("checksum", Text),
     Index("ix_intents_epoch", "epoch"),
     Index("ix_intents_state", "state"),
 )

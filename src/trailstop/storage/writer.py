@@ -14,6 +14,7 @@ from trailstop.domain.policy import Absolute, Atr, Callback, Policy, ProfitShare
 from trailstop.domain.position import Leg, Phase
 from trailstop.domain.price import Side
 from trailstop.engine.trail import Trail
+from trailstop.storage.checksum import checksum
 from trailstop.storage.prices import encode_prices
 from trailstop.storage.read import PRICES, of_leg, position_id
 from trailstop.storage.records import (
@@ -238,6 +239,7 @@ class _Transaction:
                 "state": INTENDED,
                 "at": intent.at_ms,
                 "payload": payload,
+                "checksum": checksum(payload),
             },
         )
 
@@ -287,6 +289,7 @@ class _Transaction:
 
     def _put_trail(self, position: int, trail: Trail, at_ms: int) -> None:
         is_long = trail.position.side is Side.LONG
+        payload = _trails.encode(trail).decode()
         # An epoch that has ended stays so, whatever state came along with its end.
         self._connection.execute(
             update(active_positions)
@@ -318,7 +321,8 @@ class _Transaction:
                 "last_update_time": trail.moved_at_ms,
                 "created_at": trail.adopted_at_ms,
                 "updated_at": at_ms,
-                "payload": _trails.encode(trail).decode(),
+                "payload": payload,
+                "checksum": checksum(payload),
             },
         )
 

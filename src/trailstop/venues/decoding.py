@@ -43,6 +43,15 @@ def number(text: str | None, what: str) -> Decimal:
     return value
 
 
+def stated(text: str | None) -> Decimal | None:
+    """A price that the exchange states; None where it is empty, 0, or no price at all."""
+    try:
+        value = number(text, "price")
+    except ValueError:
+        return None
+    return value if value > 0 else None
+
+
 def whole(text: str | int | None) -> int | None:
     """A whole number of 0 or above, such as a time; None for anything else."""
     if isinstance(text, int):

@@ -27,25 +27,40 @@ from trailstop.ports import (
     Outcome,
     Past,
     Refused,
+    StreamCounts,
     Trade,
     Unknown,
+    VenueHealth,
 )
+from trailstop.venues.governor import urgent_reads
 from trailstop.venues.offset import ServerClock
+from trailstop.venues.rights import KeyRights
 from trailstop.venues.sending import Failure
 from trailstop.venues.settings import AccountSettings
 from trailstop.venues.unsettled import Unsettled
 
-REFRESH_SECONDS = 30 * 60.0
-"""How often clock and instruments are read anew."""
+REFRESH_SECONDS = 5 * 60.0
+"""How often clock and instruments are read anew: where no stream tells of a halt or of a market's
+end, a position's owner hears of it by this."""
 REFRESH_AGAIN_SECONDS = 60.0
+BLIND_START_SECONDS = 2.0
+"""How long the account stream is waited for where a position may be in need of its stop."""
 STILL_THERE = frozenset({OrderState.RESTING, OrderState.TRIGGERED, OrderState.FILLED})
 
 
-class Synchronised(Protocol):
-    """Requests whose timestamps follow the exchange's clock."""
+class Requests(Protocol):
+    """Requests whose timestamps follow the exchange's clock, within its limits."""
 
     async def sync_clock(self) -> None:
         """Estimate the exchange's clock anew. Raises: ReadFailed."""
+        ...
+
+    def health(self) -> VenueHealth:
+        """How requests fare."""
+        ...
+
+    def move_wait_ms(self, ahead: int = 0, beside: int = 0) -> int:
+        """Milliseconds until one more move of a stop leaves the reserve untouched."""
         ...
 
 
@@ -74,6 +89,22 @@ class Streams(Protocol):
         """Choose whose prices are told."""
         ...
 
+    def renew(self) -> None:
+        """Open new sockets and drop the present ones."""
+        ...
+
+    def renew_market(self) -> None:
+        """The same for the prices alone."""
+        ...
+
+    def doubt_account(self) -> None:
+        """A read showed what the account stream did not tell."""
+        ...
+
+    def counts(self) -> StreamCounts:
+        """What the sockets have been through."""
+        ...
+
 
 class CommonVenue(ABC):
     """What `trailstop.ports.Venue` asks for and no exchange does in a way of its own."""
@@ -88,7 +119,7 @@ class CommonVenue(ABC):
     """What to check of a key that is refused, besides the key itself."""
 
     # Built by the adapter.
-    _rest: Synchronised
+    _rest: Requests
     _feed: Streams
     _history: Past
     _instruments: Grids
@@ -115,8 +146,8 @@ class CommonVenue(ABC):
         return self._settings.account
 
     @abstractmethod
-    async def _read_account(self) -> object | Failure:
-        """Ask for anything that only a working key is told."""
+    async def _read_account(self) -> KeyRights | Failure:
+        """Ask what only a working key is told, and what it may do."""
 
     @abstractmethod
     async def look_up(
@@ -125,18 +156,18 @@ class CommonVenue(ABC):
         """What became of the stop or order. Raises: ReadFailed."""
 
     # --- start and end --------------------------------------------------------------------
-    async def start(self) -> None:
+    async def start(self, *, may_be_blind: bool = False) -> None:
         """Read the clock and the instruments, check the key, open the account stream.
 
-        Raises: Unreachable, BadCredentials.
+        With `may_be_blind` the last may come later. Raises: Unreachable, BadCredentials.
         """
         try:
-            await self._start()
+            await self._start(may_be_blind=may_be_blind)
         except VenueError:
             await self.close()
             raise
 
-    async def _start(self) -> None:
+    async def _start(self, *, may_be_blind: bool) -> None:
         try:
             await self._rest.sync_clock()
             await self._instruments.read()
@@ -148,8 +179,29 @@ class CommonVenue(ABC):
         answer = await self._read_account()
         if isinstance(answer, Failure):
             raise self._start_error(answer)
-        await self._feed.start()
+        self._check_rights(answer)
+        try:
+            # Sockets that do not open are tried again by themselves.
+            async with asyncio.timeout(BLIND_START_SECONDS if may_be_blind else None):
+                await self._feed.start()
+        except TimeoutError:
+            self._log.warning("the account stream does not open yet")
         self._refresher = asyncio.create_task(self._refresh())
+
+    def _check_rights(self, rights: KeyRights) -> None:
+        """Refuse a key that cannot move a stop, and warn of one that can do too much."""
+        key, _ = self._settings.key_variables
+        if rights.lacks:
+            raise BadCredentials(
+                f"the key of account {self.account} may not trade on {self.TITLE} "
+                f"({rights.lacks}): give the key in {key} the right to trade contracts, or make "
+                "a new one"
+            )
+        if rights.withdraws:
+            self._log.warning(
+                "this key may withdraw money, which the guard never needs: take that right away",
+                variable=key,
+            )
 
     def _start_error(self, failure: Failure) -> VenueError:
         key, secret = self._settings.key_variables
@@ -189,6 +241,28 @@ class CommonVenue(ABC):
         """The exchange's time now, Unix milliseconds."""
         return self._server.now_ms()
 
+    def health(self) -> VenueHealth:
+        """How requests fare: failures, budgets used, the clock. Asks nothing."""
+        return self._rest.health()
+
+    def pass_seconds(self, symbols: int) -> float:  # noqa: ARG002
+        """Least time between two passes over so many symbols; 0 where the limits are wide."""
+        return 0.0
+
+    # Both exchanges limit moves by account, not by leg.
+    def move_wait_ms(self, leg: Leg, *, ahead: int = 0, beside: int = 0) -> int:  # noqa: ARG002
+        """Milliseconds until one more move of a stop leaves the reserve untouched; 0 now."""
+        return self._rest.move_wait_ms(ahead, beside)
+
+    async def resync(self) -> None:
+        """Read the clock at once and open the streams anew, after this process stood still.
+
+        Raises: ReadFailed where the clock cannot be read; the streams are renewed all the same.
+        """
+        self._feed.renew()
+        with urgent_reads():
+            await self._rest.sync_clock()
+
     def instrument(self, symbol: str) -> Instrument:
         """The grid and limits of a symbol. Raises: KeyError for a symbol not listed."""
         return self._instruments[symbol]
@@ -196,6 +270,18 @@ class CommonVenue(ABC):
     def watch(self, symbols: frozenset[str]) -> None:
         """Choose whose prices `events` carries."""
         self._feed.watch(symbols)
+
+    def renew_market(self) -> None:
+        """Open the sockets of prices anew, since they do not tell what they should."""
+        self._feed.renew_market()
+
+    def doubt_account(self) -> None:
+        """A read showed what the account stream, silent of late, did not tell."""
+        self._feed.doubt_account()
+
+    def stream_counts(self) -> StreamCounts:
+        """What the sockets have been through."""
+        return self._feed.counts()
 
     async def executions(self, leg: Leg, since_ms: int) -> Sequence[Execution]:
         """Own fills on the leg since then, oldest first. Raises: ReadFailed."""

@@ -33,6 +33,15 @@ class ServerClock:
         """The exchange's time now; slightly behind rather than ahead."""
         return self._clock.monotonic_ms() + self._offset_ms
 
+    def steady_ms(self) -> int:
+        """Our monotonic clock, for intervals: no synchronisation moves it."""
+        return self._clock.monotonic_ms()
+
+    @property
+    def ahead_of_wall_ms(self) -> int:
+        """How far the exchange's clock is before the machine's own, by the estimate."""
+        return self.now_ms() - self._clock.wall_ms()
+
     @property
     def syncs(self) -> int:
         """How many synchronisations have succeeded."""

@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from trailstop.errors import ReadFailed
+from trailstop.venues.connects import ConnectBudget
 
 Text = str | bytes
 Socket = aiohttp.ClientWebSocketResponse
@@ -30,8 +31,18 @@ BACKOFF_DOUBLINGS_MAX = 10
 STEADY_SECONDS = 60.0
 """A socket that lived this long was a success, and the next failure is a first one."""
 RENEW_AGAIN_SECONDS = 10.0
+ROTATE_SPREAD = 0.1
+"""Share of a socket's age that chance takes off, so that those which were opened together are not
+replaced together."""
+DOUBT_SECONDS = 2.0
+"""How much longer a stream may be silent after a read showed what it did not tell."""
+DOUBT_SINCE_SECONDS = 5.0
+"""A stream that said anything at all within this time is in no doubt: its news may be under way."""
 OVERLAP_SECONDS = 1.0
-"""How long the old socket is still read after the new one is open: nothing falls between."""
+"""How long the old socket is still read after the new one was told what is wanted: nothing falls
+between."""
+OVERLAP_SECONDS_MAX = 30.0
+"""The same where telling it takes long: a hundred symbols on Bybit take five seconds."""
 TIMER_SLACK_SECONDS = 0.001
 """A timer may fire a hair before its time; without this it would be set again for ever."""
 HEARTBEAT_SECONDS = 20.0
@@ -82,10 +93,16 @@ class _Line:
     """One open socket, what it brought while it was greeted, and the tasks that speak to it."""
 
     def __init__(
-        self, socket: Socket, early: Sequence[Text], speakers: Sequence[asyncio.Task[None]]
+        self,
+        socket: Socket,
+        early: Sequence[Text],
+        speakers: Sequence[asyncio.Task[None]],
+        told: asyncio.Event,
     ) -> None:
         self.socket = socket
         self.early = early
+        self.told = told
+        """Set as soon as the exchange was told everything that is wanted."""
         self._speakers = speakers
 
     async def close(self) -> None:
@@ -110,6 +127,7 @@ class Stream:
         on_frame: Callable[[Text], Awaitable[bool]],
         on_state: Callable[[bool, str], Awaitable[None]],
         chance: random.Random,
+        budget: ConnectBudget,
     ) -> None:
         """Take what the stream needs.
 
@@ -117,7 +135,7 @@ class Stream:
         `greet` does what has to come before everything else on a new socket and returns the
         frames that it read and that were not for it. `on_frame` says whether a frame was
         news: an answer to us does not break a silence. `on_state` hears of every connect
-        and loss.
+        and loss. `budget` is shared by all that connect from one address.
         """
         self._settings = settings
         self._session = session
@@ -127,6 +145,9 @@ class Stream:
         self._on_frame = on_frame
         self._on_state = on_state
         self._chance = chance
+        self._budget = budget
+        self.connects = 0
+        """Sockets opened so far, the first one included."""
         self._wanted = NOTHING
         self._changed = asyncio.Event()
         self._renew = False
@@ -169,7 +190,7 @@ class Stream:
                 await self._wait_for_names()
             opened_at = loop.time()
             try:
-                line = successor or await self._open()
+                line = successor or await self._open(first=True)
                 successor = await self._serve(line)
             except (aiohttp.ClientError, OSError, ReadFailed) as error:
                 successor = None
@@ -183,8 +204,10 @@ class Stream:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _open(self) -> _Line:
+    async def _open(self, *, first: bool) -> _Line:
+        """Open a socket: the first one, or one that replaces another which may still be good."""
         self._renew = False
+        await self._budget.turn(first=first)
         url = await self._address()
         async with asyncio.timeout(self._settings.connect_seconds):
             socket = await self._session.ws_connect(
@@ -199,11 +222,13 @@ class Stream:
         except BaseException:
             await socket.close()
             raise
+        self.connects += 1
         self._expected_by = None
-        speakers = [asyncio.create_task(self._subscribe(socket))]
+        told = asyncio.Event()
+        speakers = [asyncio.create_task(self._subscribe(socket, told))]
         if self._speech.ping is not None:
             speakers.append(asyncio.create_task(self._keep_alive(socket, self._speech.ping)))
-        return _Line(socket, early, speakers)
+        return _Line(socket, early, speakers, told)
 
     async def _serve(self, line: _Line) -> _Line | None:
         """Read until the socket is lost (raises), replaced (by the one returned) or idle."""
@@ -211,20 +236,21 @@ class Stream:
             await self._on_state(True, "connected")
             for frame in line.early:
                 await self._on_frame(frame)
-            renew_at = asyncio.get_running_loop().time() + self._settings.rotate_seconds
+            age = self._settings.rotate_seconds * (1 - ROTATE_SPREAD * self._chance.random())
+            renew_at = asyncio.get_running_loop().time() + age
             while True:
                 await self._read(line.socket, renew_at)
                 if self._idle:
                     return None
                 try:
-                    successor = await self._open()
+                    successor = await self._open(first=False)
                 except (aiohttp.ClientError, OSError, ReadFailed) as error:
                     # The present socket may still be good; it is given up only when it is lost.
                     self._log.warning("cannot renew the stream yet", reason=_why(error))
                     renew_at = asyncio.get_running_loop().time() + RENEW_AGAIN_SECONDS
                     continue
                 try:
-                    await self._drain(line.socket)
+                    await self._drain(line.socket, successor)
                 except asyncio.CancelledError:
                     await successor.close()
                     raise
@@ -271,16 +297,26 @@ class Stream:
                 if self._expected_since <= at:
                     self._expected_by = None
 
-    async def _drain(self, socket: Socket) -> None:
+    async def _drain(self, socket: Socket, successor: _Line) -> None:
         """Take what the old socket still brings while the new one fills its buffer."""
+
+        async def shorten(limit: asyncio.Timeout) -> None:
+            await successor.told.wait()
+            limit.reschedule(asyncio.get_running_loop().time() + OVERLAP_SECONDS)
+
+        ending: asyncio.Task[None] | None = None
         try:
-            async with asyncio.timeout(OVERLAP_SECONDS):
+            async with asyncio.timeout(OVERLAP_SECONDS_MAX) as limit:
+                ending = asyncio.create_task(shorten(limit))
                 while (message := await socket.receive()).type not in CLOSED_KINDS:
                     await self._on_frame(message.data)
         except (TimeoutError, aiohttp.ClientError, OSError):
             return
+        finally:
+            if ending is not None:
+                ending.cancel()
 
-    async def _subscribe(self, socket: Socket) -> None:
+    async def _subscribe(self, socket: Socket, told: asyncio.Event) -> None:
         """Tell this socket what is wanted, now and at each change.
 
         While one socket replaces another, each of them has such a task.
@@ -292,6 +328,7 @@ class Stream:
             await self._send(socket, "subscribe", wanted - sent)
             await self._send(socket, "unsubscribe", sent - wanted)
             sent = wanted
+            told.set()
             while self._wanted == sent:
                 self._changed.clear()
                 await self._changed.wait()

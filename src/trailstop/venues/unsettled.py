@@ -76,9 +76,10 @@ def _outcome(
     match failure.kind:
         case FailureKind.REFUSED:
             return refused(failure.code, failure.text, failure.retry_after_ms)
-        case FailureKind.TRANSIENT:
+        case FailureKind.TRANSIENT | FailureKind.NO_TURN:
+            is_turn = failure.kind is FailureKind.NO_TURN
             return Refused(
-                Refusal.TRANSIENT,
+                Refusal.BUDGET if is_turn else Refusal.TRANSIENT,
                 failure.code,
                 failure.text,
                 retry_after_ms=failure.retry_after_ms,

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from trailstop.daemon.client import DaemonClient
+from trailstop.daemon.talk.client import DaemonClient
 from trailstop.errors import NotRunning
 from trailstop.view.table import render
 

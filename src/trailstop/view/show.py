@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.console import Console
 
-from trailstop.daemon.status import Status
+from trailstop.daemon.talk.status import Status
 from trailstop.view.table import render
 
 PLAIN_COLUMNS: Final = 160

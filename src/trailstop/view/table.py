@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from trailstop.daemon.status import LegStatus, Status
+from trailstop.daemon.talk.status import LegStatus, Status
 from trailstop.domain.position import Phase
+from trailstop.view.health import health_lines
 from trailstop.view.words import (
     NOTHING,
     PHASES,
@@ -41,6 +42,7 @@ def render(status: Status, width: int) -> RenderableType:
     several = _several_venues(status)
     parts += [_hold_line(leg, several=several) for leg in status.legs if hold_words(leg)]
     parts += _left_out(status)
+    parts += health_lines(status)
     if status.recent:
         parts.append(Text(""))
         parts += [

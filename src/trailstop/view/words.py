@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Final
 
-from trailstop.daemon.status import Fact, LegStatus
+from trailstop.daemon.talk.status import Fact, LegStatus
 from trailstop.domain.position import Cause, Phase
 
 MS_PER_SECOND: Final = 1_000
@@ -93,9 +93,18 @@ def leg_name(leg: LegStatus) -> str:
 
 def hold_words(leg: LegStatus) -> str:
     """Why nothing moves, in words."""
+    if leg.protection == "unknown" and leg.confirmed_ago_ms is not None:
+        return f"the exchange confirmed the stop last {span(leg.confirmed_ago_ms)} ago"
     if leg.paused:
         return "paused by you; the live stop rests"
     return leg.hold_text or leg.hold_reason or ""
+
+
+def how_known(leg: LegStatus) -> str:
+    """What is known to rest, with the age of the exchange's word where it has grown old."""
+    if leg.protection != "unknown" or leg.confirmed_ago_ms is None:
+        return leg.protection
+    return f"unknown, last confirmed {span(leg.confirmed_ago_ms)} ago"
 
 
 def fact_line(fact: Fact) -> str:

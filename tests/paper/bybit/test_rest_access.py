@@ -108,6 +108,10 @@ def test_too_many_requests_of_an_address_are_403_for_a_while():
     assert run(scenario, latency_ms=0, bybit_limits=limits) == [200] * 5 + [403] * 2 + [200]
 
 
+SHUT_S = 1.1
+"""Longer than a firewall that is told nothing else keeps an address shut."""
+
+
 async def fault(bybit, **fields):
     wish = {"add": [{"path": "/v5/position/trading-stop", "count": 1, **fields}]}
     await bybit.client.control("POST", "faults", wish)
@@ -134,6 +138,7 @@ def test_error_answers_with_and_without_effect(fields, status, code, moved):
         seen = bybit.status, answer["retCode"] if isinstance(answer, dict) else None
         reset = bybit.headers.get("X-Bapi-Limit-Reset-Timestamp")
         sent_ms = bybit.now_ms
+        await asyncio.sleep(SHUT_S)
         row = await bybit.position()
         return seen, row["stopLoss"] == "95", reset, sent_ms
 

@@ -12,8 +12,8 @@ from tests.paper.bybit.stream_fixtures import keys_of
 from tests.paper.bybit.stream_support import PRIVATE, connect, post, private, rows, run
 from tests.paper.bybit.support import Bybit
 from tests.paper.server.support import START_US, SYMBOL
-from trailstop.paper.faults import Fault
 from trailstop.paper.settings import WorldSettings
+from trailstop.paper.trouble.faults import Fault
 
 ALL = ("order", "position", "execution", "execution.fast", "wallet")
 STOP = "position/trading-stop"

@@ -11,9 +11,9 @@ from aiohttp import WSServerHandshakeError
 from tests.paper.bybit.stream_fixtures import keys_of
 from tests.paper.bybit.stream_support import PUBLIC, connect, merged, rows, run
 from tests.paper.server.support import SECOND_US, START_US, SYMBOL, market, tape
-from trailstop.paper.faults import Fault
 from trailstop.paper.prices.tape import Print, Tape
 from trailstop.paper.settings import WorldSettings
+from trailstop.paper.trouble.faults import Fault
 
 TICKERS, TRADES = f"tickers.{SYMBOL}", f"publicTrade.{SYMBOL}"
 TOPICS = (

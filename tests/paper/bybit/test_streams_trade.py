@@ -7,7 +7,7 @@ import pytest
 from tests.paper.bybit.stream_fixtures import payload_of
 from tests.paper.bybit.stream_support import TRADE, Stream, connect, post, private, rows, run
 from tests.paper.server.support import SYMBOL
-from trailstop.paper.faults import Fault
+from trailstop.paper.trouble.faults import Fault
 
 STOP = {
     "category": "linear",

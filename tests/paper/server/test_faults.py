@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from tests.paper.server.support import START_US, SYMBOL, run
-from trailstop.paper.faults import Asked, Fault, Faults
+from trailstop.paper.trouble.faults import Asked, Fault, Faults
 
 START_MS = START_US // 1000
 ALGO = "/fapi/v1/algoOrder"

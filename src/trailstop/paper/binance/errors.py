@@ -58,6 +58,8 @@ LATE_TIMESTAMP = ApiError(-1021, "Timestamp for this request is outside of the r
 EARLY_TIMESTAMP = ApiError(
     -1021, "Timestamp for this request was 1000ms ahead of the server's time."
 )
+# The matching engine's own check of the time.
+WRONG_ENGINE_TIME = ApiError(-5028, "Timestamp for this request is outside of the ME recvWindow.")
 UNKNOWN_ORDER_CANCELLED = ApiError(-2011, "Unknown order sent.")
 UNKNOWN_ORDER_QUERIED = ApiError(-2013, "Order does not exist.")
 # Changelog of 2025-11-06 ("Conditional orders migrate to the Algo Service").

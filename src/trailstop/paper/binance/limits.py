@@ -6,6 +6,8 @@ and of a minute. Over the weight the answer is 429; who goes on all the same is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from trailstop.paper.binance.errors import TEAPOT_BANNED, TOO_MANY_REQUESTS, ApiError
@@ -46,31 +48,42 @@ class _Window:
         self._count = self.count(now_ms) + amount
         return self._count
 
+    def starts_ms(self, now_ms: int) -> int:
+        """When the window of this time began."""
+        return now_ms - now_ms % self.length_ms
+
     def left_s(self, now_ms: int) -> int:
         """Whole seconds until the window ends, at least one."""
         left_ms = self.length_ms - now_ms % self.length_ms
         return max(1, -(-left_ms // MS_PER_SECOND))
 
 
+Foreign = Callable[[int, int], int]
+"""What somebody else has used from one time to another, milliseconds."""
+
+
 class AddressLimit:
     """The weight of one address, and its ban."""
 
-    def __init__(self, settings: LimitSettings) -> None:
+    def __init__(self, settings: LimitSettings, foreign: Foreign) -> None:
         self._settings = settings
+        self._foreign = foreign
         self._used = _Window(MINUTE_MS)
         self._refused = _Window(MINUTE_MS)
         self._ban_ms = FIRST_BAN_MS
         self.banned_until_ms = 0
+        self._shut_until_ms = 0
 
     def used(self, now_ms: int) -> int:
         """Weight used in this minute."""
-        return self._used.count(now_ms)
+        return self._used.count(now_ms) + self._foreign(self._used.starts_ms(now_ms), now_ms)
 
     def take(self, weight: int, now_ms: int) -> None:
         """Count a request; ApiError -1003 with 429 over the limit and 418 while banned."""
         if now_ms < self.banned_until_ms:
             raise self._banned(now_ms)
-        if self._used.add(now_ms, weight) <= self._settings.weight_per_minute:
+        self._used.add(now_ms, weight)
+        if self.used(now_ms) <= self._settings.weight_per_minute:
             return
         if self._refused.add(now_ms, 1) > REFUSALS_BEFORE_BAN:
             self.ban(now_ms, self._ban_ms)
@@ -88,6 +101,14 @@ class AddressLimit:
         """Ban the address for so long."""
         self.banned_until_ms = now_ms + length_ms
 
+    def shut(self, now_ms: int, length_ms: int) -> None:
+        """Let the web firewall refuse the address for so long."""
+        self._shut_until_ms = now_ms + length_ms
+
+    def is_shut(self, now_ms: int) -> bool:
+        """Whether the web firewall refuses the address."""
+        return now_ms < self._shut_until_ms
+
     def _banned(self, now_ms: int) -> ApiError:
         left_s = -(-(self.banned_until_ms - now_ms) // MS_PER_SECOND)
         return ApiError(
@@ -102,15 +123,18 @@ class AddressLimit:
 class OrderLimit:
     """The order counts of one account."""
 
-    def __init__(self, settings: LimitSettings) -> None:
+    def __init__(self, settings: LimitSettings, foreign: Foreign) -> None:
         self._settings = settings
+        self._foreign = foreign
         self._minute = _Window(MINUTE_MS)
         self._ten_seconds = _Window(TEN_SECONDS_MS)
 
     def take(self, count: int, now_ms: int) -> dict[str, str]:
         """Count orders and return the headers; ApiError -1015 with 429 over a limit."""
-        short = self._ten_seconds.add(now_ms, count)
-        long = self._minute.add(now_ms, count)
+        short, long = (
+            window.add(now_ms, count) + self._foreign(window.starts_ms(now_ms), now_ms)
+            for window in (self._ten_seconds, self._minute)
+        )
         if short > self._settings.orders_per_ten_seconds:
             raise self._over(
                 self._settings.orders_per_ten_seconds, "10 SECOND", self._ten_seconds, now_ms

@@ -17,8 +17,8 @@ LIFE_US = 60 * 60 * 1_000_000
 class ListenKeys:
     """At most one living key for each account."""
 
-    def __init__(self, loop: VirtualLoop, seed: int, expired: Callable[[str], None]) -> None:
-        """Call `expired` with each key that ends, by age or by its owner's wish."""
+    def __init__(self, loop: VirtualLoop, seed: int, expired: Callable[[str, int], None]) -> None:
+        """Call `expired` with each key that ends, and how many events say so."""
         self._loop = loop
         self._seed = seed
         self._expired = expired
@@ -60,15 +60,16 @@ class ListenKeys:
         )
         return listen_key
 
-    def end(self, account: str) -> None:
-        """End the account's key."""
+    def end(self, account: str, events: int = 1) -> bool:
+        """End the account's key, by age, by its owner's wish or by a fault; False without one."""
         listen_key = self._keys.pop(account, None)
         if listen_key is None:
-            return
+            return False
         timer = self._timers.pop(account)
         timer.cancel()
-        self._expired(listen_key)
+        self._expired(listen_key, events)
         del self._accounts[listen_key]
+        return True
 
 
 def start(call: Call) -> Any:

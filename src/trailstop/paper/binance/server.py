@@ -13,6 +13,8 @@ from trailstop.paper.serving import Conditions
 class BinanceServer(DialectServer):
     """Serves one exchange in Binance's dialect."""
 
+    streams: Streams
+
     def __init__(self, exchange: Exchange, conditions: Conditions, limits: LimitSettings) -> None:
         streams = Streams(exchange, conditions.faults)
         super().__init__(Rest(exchange, conditions, limits, streams.listen_keys), streams)

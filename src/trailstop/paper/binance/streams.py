@@ -22,8 +22,9 @@ from trailstop.paper.binance.sockets import Socket, answer, refusal
 from trailstop.paper.binance.user_events import UserEvents
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.facts import BookMoved, Fact, KlineMoved, MarketChanged, TradePrinted
-from trailstop.paper.faults import Faults
 from trailstop.paper.outbox import POLICY_VIOLATION
+from trailstop.paper.trouble.faults import Faults, Told
+from trailstop.paper.trouble.interference import Interference
 
 GROUPS = ("public", "market", "private")
 DEPTH_LEVELS = (5, 10, 20)
@@ -39,6 +40,7 @@ class Streams:
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
         self._exchange = exchange
         self._faults = faults
+        self._interference = Interference(exchange, faults)
         self._sockets: dict[Socket, None] = {}
         self._by_stream: dict[str, dict[Socket, None]] = {}
         self.listen_keys = ListenKeys(exchange.loop, exchange.seed, self._expire)
@@ -57,7 +59,7 @@ class Streams:
         parts = [part for part in path.split("/") if part]
         group = parts.pop(0) if parts and parts[0] in GROUPS else "public"
         now_us = self._exchange.loop.now_us
-        if self._faults.for_stream("cut", "", group, now_us):
+        if self._faults.refuses_connection("", (group,), now_us):
             return web.Response(status=SERVICE_UNAVAILABLE)
         ws = web.WebSocketResponse(compress=False)
         await ws.prepare(request)
@@ -75,16 +77,22 @@ class Streams:
             self._forget(socket)
         return ws
 
-    def push(self, stream: str, spell: Callable[[], events.Event]) -> None:
+    def push(self, stream: str, spell: Callable[[], Any]) -> None:
         """Send an event to everybody who has this stream; it is spelled only if somebody has."""
         sockets = self._by_stream.get(stream)
         if not sockets:
             return
-        event = msgspec.json.encode(spell())
-        now_us = self._exchange.loop.now_us
+        event = spell()
+        encoded = msgspec.json.encode(event)
+        first = event[0] if isinstance(event, list) else event
         for socket in list(sockets):
-            if not self._faults.for_stream("silence", stream, socket.group, now_us):
-                socket.push(socket.wrap(stream, event))
+            told = Told(
+                groups=(socket.group,),
+                stream=stream,
+                event=first["e"],
+                symbol=first.get("s", ""),
+            )
+            self._send(socket, told, stream, encoded)
 
     def wanted(self, suffix: str) -> list[str]:
         """Streams with this ending that somebody has."""
@@ -229,15 +237,24 @@ class Streams:
             return
         sockets = self._by_stream.get(listen_key, {})
         encoded = msgspec.json.encode(event)
-        now_us = self._exchange.loop.now_us
+        told = Told(
+            groups=("private",),
+            stream=listen_key,
+            event=event["e"],
+            account=account,
+            account_name=self._exchange.world.accounts[account].name,
+            symbol=event.get("o", {}).get("s", ""),
+        )
         for socket in list(sockets):
-            if socket.events and event["e"] not in socket.events:
-                continue
-            if not self._faults.for_stream("silence", event["e"], "private", now_us):
-                socket.push(socket.wrap(listen_key, encoded))
+            if not socket.events or event["e"] in socket.events:
+                self._send(socket, told, listen_key, encoded)
 
-    def _expire(self, listen_key: str) -> None:
+    def _send(self, socket: Socket, told: Told, stream: str, event: bytes) -> None:
+        self._interference.send(socket, told, event, lambda content: socket.wrap(stream, content))
+
+    def _expire(self, listen_key: str, times: int) -> None:
         now_ms = self._exchange.now_ms
-        self.push(listen_key, lambda: events.listen_key_expired(listen_key, now_ms))
+        for _ in range(times):
+            self.push(listen_key, lambda: events.listen_key_expired(listen_key, now_ms))
         for socket in list(self._by_stream.get(listen_key, {})):
             self._unsubscribe(socket, listen_key)

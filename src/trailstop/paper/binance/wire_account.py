@@ -199,7 +199,7 @@ def account(account: Account, sums: Money, now_ms: int) -> Row:
     }
     return {
         "feeTier": 0,
-        "canTrade": True,
+        "canTrade": account.trades,
         "canDeposit": True,
         "canWithdraw": True,
         "multiAssetsMargin": False,
@@ -265,7 +265,7 @@ def account_config(account: Account) -> Row:
     """Page "Futures Account Configuration"."""
     return {
         "feeTier": 0,
-        "canTrade": True,
+        "canTrade": account.trades,
         "canDeposit": True,
         "canWithdraw": True,
         "dualSidePosition": account.hedge,

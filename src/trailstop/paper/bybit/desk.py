@@ -28,6 +28,7 @@ from trailstop.paper.exchange import Exchange
 from trailstop.paper.facts import Fact, OrderChanged
 from trailstop.paper.model import Conditional, Order, PositionStopRequest, Rejection
 from trailstop.paper.registry import FIRST_ALGO_ID
+from trailstop.paper.trouble.faults import Faults
 from trailstop.paper.world import World
 
 FIRST_ID = 1 << 96
@@ -76,10 +77,11 @@ class Found(Struct, frozen=True):
 class Desk:
     """The accepted orders of all accounts, beside the world's own."""
 
-    def __init__(self, exchange: Exchange, limits: BybitLimits) -> None:
+    def __init__(self, exchange: Exchange, limits: BybitLimits, faults: Faults) -> None:
         self.exchange = exchange
         self.limits = limits
-        self.calls = CallLimit()
+        self._faults = faults
+        self.calls = CallLimit(self._foreign_calls)
         """Counts the calls of REST and of the order-entry socket together."""
         self.executions = Executions(exchange)
         self._by_id: dict[str, Entry] = {}
@@ -108,6 +110,9 @@ class Desk:
 
     def read_seq(self, now_us: int) -> int:
         """The `seq` of a position that is read now; never lower than what was told before."""
+        as_of_us = self.exchange.world.as_of_us
+        if as_of_us is not None:
+            return sequence(as_of_us)
         return max(self._position_seq, sequence(now_us))
 
     # --- Accepting ------------------------------------------------------------------------------
@@ -194,13 +199,20 @@ class Desk:
                 return self._named(key, symbol, link_id)
         if entry is not None and (entry.account, entry.symbol) != (key, symbol):
             return None
+        if entry is not None and not self._accepted_yet(entry):
+            return None
         if number is None:
             return None if entry is None else Found(entry)
         return self._numbered(key, symbol, number, entry)
 
     def refused(self, key: str) -> Sequence[Entry]:
         """The account's orders that the world refused, oldest first."""
-        return self._refused.get(key, ())
+        return [entry for entry in self._refused.get(key, ()) if self._accepted_yet(entry)]
+
+    def _accepted_yet(self, entry: Entry) -> bool:
+        """Whether a read that lags knows of the order already; any other does."""
+        as_of_us = self.exchange.world.as_of_us
+        return as_of_us is None or entry.accepted_us <= as_of_us
 
     def _numbered(self, key: str, symbol: str, number: int, entry: Entry | None) -> Found | None:
         world = self.exchange.world
@@ -307,6 +319,12 @@ class Desk:
             executions=executions,
             stops=None if entry is None else entry.stops,
         )
+
+    def _foreign_calls(self, key: str, since_ms: int, now_ms: int) -> int:
+        names = (key, self.exchange.world.accounts[key].name)
+        skew_ms = self.exchange.skew.ms
+        since_us, now_us = ((at_ms - skew_ms) * US_PER_MS for at_ms in (since_ms, now_ms))
+        return self._faults.foreign_use(since_us, now_us, *names)[1]
 
     def _hear(self, facts: Sequence[Fact]) -> None:
         """Give a position the stops that came with the order which has just filled."""

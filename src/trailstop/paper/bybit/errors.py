@@ -16,6 +16,8 @@ UNAUTHORIZED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404
 PARAMETER_ERROR = 10001
+REJECTED = "REJECTED"
+"""The world's word for how an accepted order ends that is rejected later."""
 EXPECT_RISING = 110092
 EXPECT_FALLING = 110093
 BELOW_MINIMUM = 110094
@@ -44,6 +46,11 @@ def bad(text: str) -> ApiError:
 
 
 KEY_INVALID = ApiError(10003, "API key is invalid.")
+NOT_PERMITTED = ApiError(10005, "Permission denied, please check your API key permissions.")
+CLOCK_REFUSED = ApiError(
+    10002, "invalid request, please check your server timestamp or recv_window param."
+)
+MAINTENANCE = ApiError(10016, "Server error.")
 ORDER_NOT_EXISTS = ApiError(110001, "order not exists or too late to cancel")
 NOT_MODIFIED = ApiError(34040, "not modified")
 DUPLICATE_LINK_ID = ApiError(110072, "OrderLinkedID is duplicate")

@@ -73,7 +73,7 @@ class Executions:
 
     def of(self, key: str) -> Sequence[Execution]:
         """All executions of an account, oldest first."""
-        return self._of.get(key, ())
+        return self._known(self._of.get(key, ()))
 
     def of_fill(self, fill: Fill) -> Execution:
         """The execution of a fill that has been told."""
@@ -81,7 +81,12 @@ class Executions:
 
     def of_order(self, order_id: int) -> Sequence[Execution]:
         """The executions of an order, by the world's number."""
-        return self._by_order.get(order_id, ())
+        return self._known(self._by_order.get(order_id, ()))
+
+    def _known(self, rows: Sequence[Execution]) -> Sequence[Execution]:
+        """Those that a read knows of, which may lag behind."""
+        as_of_us = self._exchange.world.as_of_us
+        return rows if as_of_us is None else [row for row in rows if row.time_us <= as_of_us]
 
     def _hear(self, facts: Sequence[Fact]) -> None:
         for fact in facts:

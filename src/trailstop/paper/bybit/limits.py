@@ -6,6 +6,7 @@ Page "Rate Limit Rules". REST and the order-entry socket count the same calls.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -37,11 +38,18 @@ class BybitLimits(Struct, frozen=True, kw_only=True):
     """Virtual time from the acceptance of an order call to its effect; 0 makes it immediate."""
 
 
+ForeignRequests = Callable[[int, int], int]
+"""Requests of somebody else from one time to another, milliseconds."""
+ForeignCalls = Callable[[str, int, int], int]
+"""Order calls of somebody else by the account of a key, from one time to another."""
+
+
 class AddressLimit:
     """The requests of one address, and its ban."""
 
-    def __init__(self, limits: BybitLimits) -> None:
+    def __init__(self, limits: BybitLimits, foreign: ForeignRequests) -> None:
         self._limits = limits
+        self._foreign = foreign
         self._taken: deque[int] = deque()
         self._banned_until_ms = 0
 
@@ -51,7 +59,8 @@ class AddressLimit:
         while taken and taken[0] <= now_ms - self._limits.address_window_ms:
             taken.popleft()
         taken.append(now_ms)
-        if now_ms >= self._banned_until_ms and len(taken) > self._limits.address_requests:
+        used = len(taken) + self._foreign(now_ms - self._limits.address_window_ms, now_ms)
+        if now_ms >= self._banned_until_ms and used > self._limits.address_requests:
             self.ban(now_ms, self._limits.address_ban_ms)
         if now_ms < self._banned_until_ms:
             raise ApiError(TOO_MANY_VISITS, "access too frequent", FORBIDDEN)
@@ -64,21 +73,33 @@ class AddressLimit:
 class CallLimit:
     """The calls of every endpoint by every account."""
 
-    def __init__(self) -> None:
+    def __init__(self, foreign: ForeignCalls) -> None:
+        self._foreign = foreign
         self._taken: dict[tuple[str, str], deque[int]] = {}
 
     def take(
-        self, key: str, endpoint: str, most: int, now_ms: int, count: int = 1
+        self,
+        key: str,
+        endpoint: str,
+        most: int,
+        now_ms: int,
+        count: int = 1,
+        *,
+        writes: bool = False,
     ) -> dict[str, str]:
-        """Count calls and return the headers; ApiError 10006 over the limit."""
+        """Count calls and return the headers; ApiError 10006 over the limit.
+
+        `writes`: it is an order call, as others make them too.
+        """
         taken = self._taken.setdefault((key, endpoint), deque())
         while taken and taken[0] <= now_ms - MS_PER_SECOND:
             taken.popleft()
         reset_ms = (taken[0] if taken else now_ms) + MS_PER_SECOND
-        if len(taken) + count > most:
+        used = self._foreign(key, now_ms - MS_PER_SECOND, now_ms) if writes else 0
+        if len(taken) + used + count > most:
             raise over(most, reset_ms)
         taken.extend([now_ms] * count)
-        return _headers(most, most - len(taken), reset_ms)
+        return _headers(most, most - len(taken) - used, reset_ms)
 
 
 def over(most: int, reset_ms: int) -> ApiError:

@@ -59,8 +59,9 @@ def perform(desk: Desk, key: str, operation: str, raw: dict[str, Any]) -> Perfor
         key,
         operation,
         desk.limits.orders,
-        world.now_us // US_PER_MS,
+        desk.exchange.skew.now_ms,
         batch_size(call.params),
+        writes=True,
     )
     try:
         answer = serve(call)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,18 +14,29 @@ from trailstop.paper.bybit import (
     orders,
     position_routes,
 )
-from trailstop.paper.bybit.auth import KEY_HEADER, check_request
+from trailstop.paper.bybit.auth import KEY_HEADER, TIME_HEADER, check_request
 from trailstop.paper.bybit.desk import Desk
-from trailstop.paper.bybit.errors import FORBIDDEN, NOT_FOUND, OK, ApiError, from_rejection
+from trailstop.paper.bybit.errors import (
+    CLOCK_REFUSED,
+    FORBIDDEN,
+    MAINTENANCE,
+    NOT_FOUND,
+    NOT_PERMITTED,
+    OK,
+    REJECTED,
+    ApiError,
+    from_rejection,
+)
 from trailstop.paper.bybit.limits import MS_PER_SECOND, AddressLimit, over
 from trailstop.paper.bybit.params import Params
 from trailstop.paper.bybit.routes import Answer, Call, Route
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import Fault
 from trailstop.paper.model import Rejection
 from trailstop.paper.requests import Reply, Requests, Sent
 from trailstop.paper.serving import Conditions
-from trailstop.paper.travel import takes_effect
+from trailstop.paper.travel import SPOILING, TAKES_EFFECT, takes_effect
+from trailstop.paper.trouble.faults import Fault
+from trailstop.paper.trouble.spoilt import page, spoilt
 
 GATEWAY_TIMEOUT = 504
 UNAVAILABLE = 503
@@ -55,10 +65,12 @@ class _Sent(Sent, frozen=True):
 class Rest(Requests[_Sent]):
     """Serves the endpoints over one world."""
 
+    rejected_as = REJECTED
+
     def __init__(self, exchange: Exchange, conditions: Conditions, desk: Desk) -> None:
         super().__init__(exchange, conditions)
         self._desk = desk
-        self._addresses = defaultdict[str, AddressLimit](lambda: AddressLimit(desk.limits))
+        self._addresses: dict[str, AddressLimit] = {}
         self._routes: dict[tuple[str, str], Route] = {
             (route.method, route.path): route
             for routes in (
@@ -81,37 +93,52 @@ class Rest(Requests[_Sent]):
             params = Params({})
         key = request.headers.get(KEY_HEADER, "")
         asked = self._road.asked(
-            request.method, path, key, params.values, params.values.get("orderLinkId", "")
+            request.method,
+            path,
+            key,
+            params.values,
+            params.values.get("orderLinkId", ""),
+            timed=TIME_HEADER in request.headers,
         )
         return _Sent(asked, request.remote or "", request.headers, query, body)
 
     def _effect(self, sent: _Sent, fault: Fault | None) -> Reply:
         """What the request does, at this moment, and what is answered to it."""
-        address = self._addresses[sent.remote]
+        address = self._address(sent.remote)
         reply: Reply | None = None
         if takes_effect(fault):
-            reply = self._serve(sent, address)
-        if fault is not None:
+            reply = self._serve(sent, address, fault)
+        if fault is not None and reply is not None and fault.kind in SPOILING:
+            error = self._refusal(MAINTENANCE)[1]
+            reply = (reply[0], spoilt(fault, reply[1], error), reply[2])
+        elif fault is not None and fault.kind not in TAKES_EFFECT:
             reply = self._fault_answer(fault, address)
         assert reply is not None, "a request without a fault takes effect"
         return reply
 
     def _fault_answer(self, fault: Fault, address: AddressLimit) -> Reply:
-        now_ms = self._exchange.now_ms
+        now_ms = self._exchange.skew.now_ms
         wait_ms = fault.retry_after_s * MS_PER_SECOND
-        if fault.kind == "too_many_requests":
-            return self._refusal(over(self._desk.limits.orders, now_ms + wait_ms))
-        if fault.kind == "banned":
-            address.ban(now_ms, wait_ms)
+        match fault.kind:
+            case "html":
+                return *page(fault), {}
+            case "clock_refused":
+                return self._refusal(CLOCK_REFUSED)
+            case "maintenance":
+                return self._refusal(MAINTENANCE)
+            case "too_many_requests" | "rate_limited":
+                return self._refusal(over(self._desk.limits.orders, now_ms + wait_ms))
+            case "banned" | "forbidden":
+                address.ban(now_ms, wait_ms)
         status, content = FAULT_ANSWERS[fault.kind]
         if isinstance(content, str):
             return status, content, {}
         return self._refusal(ApiError(*content))
 
-    def _serve(self, sent: _Sent, address: AddressLimit) -> Reply:
+    def _serve(self, sent: _Sent, address: AddressLimit, fault: Fault | None) -> Reply:
         asked = sent.asked
         headers: dict[str, str] = {}
-        now_ms = self._exchange.now_ms
+        now_ms = self._exchange.skew.now_ms
         try:
             address.take(now_ms)
             route = self._routes.get((asked.method, asked.path))
@@ -122,14 +149,25 @@ class Rest(Requests[_Sent]):
             if route.most is not None:
                 payload = sent.query if asked.method == "GET" else sent.body.decode()
                 call.caller = check_request(world.accounts, sent.headers, payload, now_ms)
+                if asked.method == "POST" and not call.caller.trades:
+                    raise NOT_PERMITTED
             call.params = _params(asked.method, sent.query, sent.body)
+            call.params.values = self._exchange.skew.meant(asked.path, call.params.values)
             if route.most is not None:
                 most = route.most(self._desk.limits)
                 count = route.counts(call.params)
                 headers = self._desk.calls.take(
-                    call.key, route.limited_as or route.path, most, now_ms, count
+                    call.key,
+                    route.limited_as or route.path,
+                    most,
+                    now_ms,
+                    count,
+                    writes=asked.method == "POST",
                 )
-            answer = route.serve(call)
+            with self._memory.seen_by(fault) as call.world:
+                if call.caller is not None:
+                    call.caller = call.world.accounts[call.caller.key]
+                answer = route.serve(call)
         except ApiError as error:
             return self._refusal(error, headers)
         except Rejection as rejection:
@@ -137,6 +175,14 @@ class Rest(Requests[_Sent]):
         finally:
             self._exchange.tell()
         return OK, self._envelope(answer), headers
+
+    def _address(self, remote: str) -> AddressLimit:
+        def foreign(since_ms: int, now_ms: int) -> int:
+            return self._foreign_use(since_ms, now_ms)[0]
+
+        if remote not in self._addresses:
+            self._addresses[remote] = AddressLimit(self._desk.limits, foreign)
+        return self._addresses[remote]
 
     def _envelope(self, answer: Answer, ret_code: int = 0) -> dict[str, Any]:
         return {

@@ -19,7 +19,7 @@ class BybitServer(DialectServer):
     streams: Streams
 
     def __init__(self, exchange: Exchange, conditions: Conditions, limits: BybitLimits) -> None:
-        self.desk = Desk(exchange, limits)
+        self.desk = Desk(exchange, limits, conditions.faults)
         streams = Streams(exchange, conditions, self.desk)
         super().__init__(Rest(exchange, conditions, self.desk), streams)
 

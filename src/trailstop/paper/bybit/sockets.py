@@ -81,7 +81,9 @@ def authenticate(socket: Socket, frame: Frame, exchange: Exchange) -> None:
     key, expires, signature = map(str, args)
     if not (expires.isascii() and expires.isdigit()):
         raise WRONG_AUTH
-    account = check_stream(exchange.world.accounts, key, int(expires), signature, exchange.now_ms)
+    account = check_stream(
+        exchange.world.accounts, key, int(expires), signature, exchange.skew.now_ms
+    )
     socket.account = account.key
 
 

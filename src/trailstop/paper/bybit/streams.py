@@ -33,8 +33,9 @@ from trailstop.paper.bybit.wire_market import Row
 from trailstop.paper.chance import chance
 from trailstop.paper.exchange import Exchange
 from trailstop.paper.facts import Fact
-from trailstop.paper.faults import StreamFaultKind
 from trailstop.paper.serving import Conditions
+from trailstop.paper.trouble.faults import Told
+from trailstop.paper.trouble.interference import Interference
 
 PATHS = {"/v5/public/linear": "public", "/v5/private": "private", "/v5/trade": "trade"}
 GROUPS = tuple(PATHS.values())
@@ -52,6 +53,7 @@ class Streams:
     def __init__(self, exchange: Exchange, conditions: Conditions, desk: Desk) -> None:
         self._exchange = exchange
         self._faults = conditions.faults
+        self._interference = Interference(exchange, conditions.faults)
         self.trade = TradeSockets(exchange, conditions, desk)
         self._sockets: dict[Socket, None] = {}
         self._by_topic: dict[str, dict[Socket, None]] = {}
@@ -73,7 +75,8 @@ class Streams:
         group = PATHS.get(path)
         if group is None:
             return web.Response(status=NOT_FOUND)
-        if self._hit("cut", group, ""):
+        now_us = self._exchange.loop.now_us
+        if self._faults.refuses_connection("", FAULT_GROUPS[group], now_us):
             return web.Response(status=SERVICE_UNAVAILABLE)
         ws = web.WebSocketResponse(compress=False)
         await ws.prepare(request)
@@ -118,7 +121,7 @@ class Streams:
             return
         op = frame.get("op")
         if op == "ping":
-            self._answer(socket, socket.pong(frame, self._exchange.now_ms))
+            self._answer(socket, socket.pong(frame, self._exchange.skew.now_ms))
         elif socket.group == "trade":
             self.trade.take(socket, frame)
         elif op == "auth" and socket.group == "private":
@@ -155,12 +158,12 @@ class Streams:
             self._answer(socket, socket.result(frame, refusal, success=False))
             return
         self._exchange.sync()
-        frames = [first for topic in topics if (first := self._subscribe(socket, topic))]
+        frames = [(topic, first) for topic in topics if (first := self._subscribe(socket, topic))]
         drawn = chance(self._exchange.seed, "first_frame", self._exchange.loop.now_us, *names)
         if drawn >= FRAME_BEFORE_ANSWER_BELOW:
             self._answer(socket, socket.result(frame))
-        for first in frames:
-            socket.push(first)
+        for topic, first in frames:
+            self._interference.send(socket, _told(socket.group, topic.name), first)
         if drawn < FRAME_BEFORE_ANSWER_BELOW:
             self._answer(socket, socket.result(frame))
 
@@ -189,9 +192,7 @@ class Streams:
         socket.topics[topic.name] = topic
         self._by_topic.setdefault(topic.name, {})[socket] = None
         first = self._public.open(topic) if socket.group == "public" else None
-        if first is None or self._hit("silence", socket.group, topic.name):
-            return None
-        return msgspec.json.encode(first)
+        return None if first is None else msgspec.json.encode(first)
 
     def _unsubscribe(self, socket: Socket, name: str) -> None:
         socket.topics.pop(name, None)
@@ -238,30 +239,36 @@ class Streams:
             return
         encoded = msgspec.json.encode(event)
         for socket in list(sockets):
-            if not self._hit("silence", socket.group, name):
-                socket.push(encoded)
+            self._interference.send(socket, _told(socket.group, name), encoded)
 
     def _tell_account(self, key: str, kind: str, rows: list[Row]) -> None:
         """Send rows to the account's connections, under the name of the topic that each has."""
         for name in (kind, f"{kind}.{CATEGORY}"):
             sockets = [row for row in self._by_topic.get(name, {}) if row.account == key]
-            if not sockets or self._hit("silence", "private", name, kind):
+            if not sockets:
                 continue
             self._told += 1
             now_ms = self._exchange.now_ms
             number = {} if kind == FAST_EXECUTION else {"id": f"{now_ms}-{self._told}"}
             message = {**number, "topic": name, "creationTime": now_ms, "data": rows}
             encoded = msgspec.json.encode(message)
+            told = Told(
+                groups=FAULT_GROUPS["private"],
+                stream=name,
+                event=kind,
+                account=key,
+                account_name=self._exchange.world.accounts[key].name,
+                symbol=rows[0].get("symbol", ""),
+            )
             for socket in sockets:
-                socket.push(encoded)
+                self._interference.send(socket, told, encoded)
 
     def _has_account(self, key: str) -> bool:
         return any(socket.account == key and socket.topics for socket in self._sockets)
 
-    def _hit(self, kind: StreamFaultKind, group: str, *names: str) -> bool:
-        now_us = self._exchange.loop.now_us
-        return any(
-            self._faults.for_stream(kind, name, alias, now_us)
-            for name in names
-            for alias in FAULT_GROUPS[group]
-        )
+
+def _told(group: str, topic: str) -> Told:
+    kind, _, rest = topic.partition(".")
+    return Told(
+        groups=FAULT_GROUPS[group], stream=topic, event=kind, symbol=rest.rpartition(".")[2]
+    )

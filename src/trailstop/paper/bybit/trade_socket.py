@@ -15,15 +15,16 @@ import msgspec
 
 from trailstop.paper.bybit.auth import TIME_HEADER, WINDOW_HEADER, check_time
 from trailstop.paper.bybit.desk import Desk
-from trailstop.paper.bybit.errors import ApiError
+from trailstop.paper.bybit.errors import CLOCK_REFUSED, REJECTED, ApiError
 from trailstop.paper.bybit.limits import over
 from trailstop.paper.bybit.orders import OPERATIONS, Performed, perform
 from trailstop.paper.bybit.params import Params
 from trailstop.paper.bybit.sockets import Frame, Socket, authenticate
 from trailstop.paper.exchange import Exchange
-from trailstop.paper.faults import Fault
 from trailstop.paper.serving import Conditions
-from trailstop.paper.travel import Lost, Road, takes_effect
+from trailstop.paper.travel import SPOILING, TAKES_EFFECT, Lost, Road, takes_effect
+from trailstop.paper.trouble.faults import Fault
+from trailstop.paper.trouble.spoilt import page, spoilt
 
 MS_PER_SECOND = 1_000
 METHOD = "WS"
@@ -45,6 +46,8 @@ FAULT_ANSWERS: dict[str, ApiError] = {
     "timeout": ERROR_TIMEOUT,
     "banned": ADDRESS_LIMIT,
     "forbidden": ADDRESS_LIMIT,
+    "maintenance": RESTARTING,
+    "clock_refused": CLOCK_REFUSED,
 }
 
 
@@ -54,7 +57,7 @@ class TradeSockets:
     def __init__(self, exchange: Exchange, conditions: Conditions, desk: Desk) -> None:
         self._exchange = exchange
         self._desk = desk
-        self._road = Road(exchange, conditions)
+        self._road = Road(exchange, conditions, REJECTED)
         self._under_way: set[asyncio.Task[None]] = set()
         self._answered = 0
         self.served: Counter[str] = Counter()
@@ -93,7 +96,7 @@ class TradeSockets:
         op = str(frame.get("op", ""))
         params = Params(_arguments(frame))
         link_id = params.values.get("orderLinkId", "")
-        asked = self._road.asked(METHOD, op, socket.account, params.values, link_id)
+        asked = self._road.asked(METHOD, op, socket.account, params.values, link_id, timed=True)
         self.served[f"{METHOD} {op}"] += 1
         try:
             answer = await self._road.carry(asked, lambda fault: self._effect(socket, frame, fault))
@@ -101,26 +104,35 @@ class TradeSockets:
             if lost.fault.cut:
                 socket.close()
             return
-        socket.push(msgspec.json.encode(answer))
+        socket.push(answer if isinstance(answer, bytes) else msgspec.json.encode(answer))
 
-    def _effect(self, socket: Socket, frame: Frame, fault: Fault | None) -> Frame:
-        """What the request does, at this moment, and what is answered to it."""
+    def _effect(self, socket: Socket, frame: Frame, fault: Fault | None) -> Frame | bytes:
+        """What the request does, at this moment, and what is answered to it.
+
+        Bytes are sent as they are.
+        """
+        if fault is not None and fault.kind == "html":
+            return page(fault)[1].encode()
         done = Performed({}, {}, {})
         code, text = 0, "OK"
         try:
             if takes_effect(fault):
                 done = self._serve(socket, frame)
-            if fault is not None:
+            if fault is not None and fault.kind not in TAKES_EFFECT:
                 raise self._fault_answer(fault)
         except ApiError as error:
             # Refusals without a variable part are raised again and again; their trace would grow.
             error.__traceback__ = None
             code, text, done = error.ret_code, error.text, Performed({}, {}, error.headers)
-        return self._spell(socket, frame, code, text, done)
+        answer = self._spell(socket, frame, code, text, done)
+        if fault is None or fault.kind not in SPOILING:
+            return answer
+        changed: Frame | bytes = spoilt(fault, answer, answer)
+        return changed
 
     def _fault_answer(self, fault: Fault) -> ApiError:
-        if fault.kind == "too_many_requests":
-            reset_ms = self._exchange.now_ms + fault.retry_after_s * MS_PER_SECOND
+        if fault.kind in {"too_many_requests", "rate_limited"}:
+            reset_ms = self._exchange.skew.now_ms + fault.retry_after_s * MS_PER_SECOND
             return over(self._desk.limits.orders, reset_ms)
         return FAULT_ANSWERS[fault.kind]
 
@@ -136,7 +148,7 @@ class TradeSockets:
             raise DUPLICATE_REQUEST
         if request_id:
             socket.request_ids.add(request_id)
-        now_ms = self._exchange.now_ms
+        now_ms = self._exchange.skew.now_ms
         sent = frame.get("header")
         sent = sent if isinstance(sent, dict) else {}
         check_time(str(sent.get(TIME_HEADER, "")), str(sent.get(WINDOW_HEADER, "")), now_ms)
@@ -149,7 +161,7 @@ class TradeSockets:
     def _spell(self, socket: Socket, frame: Frame, code: int, text: str, done: Performed) -> Frame:
         self._answered += 1
         trace = uuid5(NAMESPACE_OID, f"{self._exchange.seed}:trace:{self._answered}")
-        own = {"Traceid": trace.hex, "Timenow": str(self._exchange.now_ms)}
+        own = {"Traceid": trace.hex, "Timenow": str(self._exchange.skew.now_ms)}
         return {
             "reqId": str(frame.get("reqId") or ""),
             "retCode": code,

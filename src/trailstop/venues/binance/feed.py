@@ -16,13 +16,29 @@ import msgspec
 import structlog
 
 from trailstop.errors import ReadFailed, Unreachable
-from trailstop.ports import LastPrice, MarkPrice, Quote, VenueEvent
+from trailstop.ports import (
+    LastPrice,
+    MarkPrice,
+    Quote,
+    StreamCounts,
+    UnusablePrice,
+    VenueEvent,
+)
 from trailstop.venues.binance import translate, wire
 from trailstop.venues.binance.rest import BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
+from trailstop.venues.connects import ConnectBudget
 from trailstop.venues.decoding import Decoder
 from trailstop.venues.pushes import Pushes
-from trailstop.venues.stream import Method, Speech, Stream, StreamSettings, Text
+from trailstop.venues.stream import (
+    DOUBT_SECONDS,
+    DOUBT_SINCE_SECONDS,
+    Method,
+    Speech,
+    Stream,
+    StreamSettings,
+    Text,
+)
 
 KEEP_ALIVE_SECONDS = 20 * 60.0
 """A listen key lives 60 minutes; two renewals may fail before it dies."""
@@ -46,12 +62,17 @@ class Feed:
         rest: BinanceRest,
         session: aiohttp.ClientSession,
         chance: random.Random,
+        budget: ConnectBudget,
     ) -> None:
-        """Construct inside a running event loop; `start` opens the sockets."""
+        """Construct inside a running event loop; `start` opens the sockets.
+
+        `budget` bounds the connections of all accounts behind one address.
+        """
         self._settings = settings
         self._rest = rest
         self._session = session
         self._chance = chance
+        self._budget = budget
         self._pushes = Pushes(
             translate.VENUE,
             settings.account,
@@ -78,6 +99,7 @@ class Feed:
             on_frame=self._private_frame,
             on_state=self._private_state,
             chance=chance,
+            budget=budget,
         )
 
     async def start(self) -> None:
@@ -107,6 +129,29 @@ class Feed:
         self._book.want(frozenset(f"{symbol}@bookTicker" for symbol in lower))
         prices = [f"{symbol}@{name}" for symbol in lower for name in ("aggTrade", "markPrice@1s")]
         self._market.want(frozenset([*prices, CONTRACT_NEWS] if prices else ()))
+
+    def renew(self) -> None:
+        """Open new sockets and drop the present ones: what they tell may be long out of date."""
+        for stream in (self._book, self._market, self._private):
+            stream.renew()
+
+    def renew_market(self) -> None:
+        """Open new sockets of prices: the present ones do not tell what they should."""
+        for stream in (self._book, self._market):
+            stream.renew()
+
+    def doubt_account(self) -> None:
+        """A read showed what the account stream, silent of late, did not tell."""
+        since = asyncio.get_running_loop().time() - DOUBT_SINCE_SECONDS
+        self._private.expect_within(DOUBT_SECONDS, since)
+
+    def counts(self) -> StreamCounts:
+        """What the sockets have been through."""
+        streams = {"public": self._book, "market": self._market, "private": self._private}
+        connects = {name: stream.connects for name, stream in streams.items()}
+        return StreamCounts(
+            connects, self._budget.used, self._pushes.conflated, self._pushes.waiting
+        )
 
     def expect_account_event(self, since: float) -> None:
         """A write that was sent at `since`, of the loop's time, was accepted.
@@ -142,6 +187,7 @@ class Feed:
             on_frame=self._market_frame,
             on_state=lambda up, text: self._pushes.state("market", path, up, text),
             chance=self._chance,
+            budget=self._budget,
         )
 
     async def _private_state(self, up: bool, text: str) -> None:
@@ -181,8 +227,11 @@ class Feed:
     async def _market_frame(self, text: Text) -> bool:
         try:
             event = market_event(text)
-        except (msgspec.DecodeError, ValueError) as error:
+        except msgspec.DecodeError as error:
             # The next price follows at once; silence would be noticed.
+            await self._pushes.put(UnusablePrice(_symbol_of(text), str(error)))
+            return True
+        except ValueError as error:
             self._log.warning("unreadable market frame", reason=str(error))
             return True
         if isinstance(event, wire.ContractInfo):
@@ -256,6 +305,15 @@ def market_event(text: Text) -> LastPrice | Quote | MarkPrice | wire.ContractInf
             return None
 
 
+def _symbol_of(text: Text) -> str:
+    """Whom a frame is about whose numbers cannot be read; empty where that is not readable."""
+    try:
+        frame = _FRAME(text)
+        return _NAMED(bytes(frame.data) or text).symbol
+    except msgspec.DecodeError:
+        return ""
+
+
 def account_events(kind: str, body: Text, settings: BinanceSettings) -> Iterable[VenueEvent]:
     """An account frame as events; none for kinds that tell nothing about a leg."""
     account = settings.account
@@ -272,6 +330,13 @@ def account_events(kind: str, body: Text, settings: BinanceSettings) -> Iterable
             return ()
 
 
+class _Named(msgspec.Struct, frozen=True):
+    """The one field of a frame of prices that is none of its numbers."""
+
+    symbol: str = msgspec.field(name="s", default="")
+
+
+_NAMED: Decoder[_Named] = Decoder(_Named)
 _FRAME: Decoder[wire.Frame] = Decoder(wire.Frame)
 _TRADE: Decoder[wire.AggregateTrade] = Decoder(wire.AggregateTrade)
 _BOOK: Decoder[wire.BookTicker] = Decoder(wire.BookTicker)

@@ -78,6 +78,11 @@ def mode_text(leg: Leg) -> str:
     )
 
 
+def is_whole(order: wire.AlgoOrder) -> bool:
+    """Whether an answer names what a stop is; one that leaves it out proves nothing."""
+    return bool(order.trigger_price) and (order.close_position or bool(order.quantity))
+
+
 def wrong_echo(request: StopRequest, order: wire.AlgoOrder) -> str | None:
     """Say where the exchange's answer differs from the stop that was sent, or None."""
     whole = request.role is Role.BACKSTOP

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import msgspec
+
 from trailstop.venues.binance import wire
 from trailstop.venues.binance.transport import EMPTY, Transport
 from trailstop.venues.decoding import Decoder
+from trailstop.venues.governor import PERCENT
 from trailstop.venues.sending import Failure, read_failed
+
+CANCEL_WEIGHT = 1
+POSITIONS_WEIGHT = 5
+SECONDS_PER_MINUTE = 60
+PASSES_PERCENT = 60
+"""Share of the weight that passes may take, of all accounts behind an address together."""
+READS_PERCENT = 20
+"""Share of the weight that moves which can wait leave to the guard's reads."""
 
 
 class BinanceRest(Transport):
@@ -31,8 +42,7 @@ class BinanceRest(Transport):
     # --- account --------------------------------------------------------------------------
     async def account_config(self) -> wire.AccountConfig | Failure:
         """GET accountConfig, weight 5: whether the key works, and the position mode."""
-        await self.governor.read(5)
-        return await self._signed("GET", "/fapi/v1/accountConfig", EMPTY, _CONFIG)
+        return await self._get("/fapi/v1/accountConfig", _CONFIG, weight=5)
 
     async def commission_rate(self, symbol: str) -> wire.CommissionRate:
         """GET commissionRate, weight 20."""
@@ -41,7 +51,7 @@ class BinanceRest(Transport):
 
     async def positions(self) -> list[wire.PositionRow]:
         """GET positionRisk v3 of all symbols, weight 5 with a symbol or without."""
-        return await self._read("/fapi/v3/positionRisk", _POSITIONS, weight=5)
+        return await self._read("/fapi/v3/positionRisk", _POSITIONS, weight=POSITIONS_WEIGHT)
 
     # --- orders: reads --------------------------------------------------------------------
     async def open_algo_orders(self, symbol: str | None) -> list[wire.AlgoOrder]:
@@ -84,16 +94,51 @@ class BinanceRest(Transport):
         return await self._write("GET", "/fapi/v1/order", params, _ORDER, weight=1)
 
     # --- orders: writes -------------------------------------------------------------------
-    async def new_algo_order(self, params: Mapping[str, str]) -> wire.AlgoOrder | Failure:
-        """POST algoOrder, no weight, one order."""
-        return await self._write("POST", "/fapi/v1/algoOrder", params, _ALGO_ORDER, orders=1)
+    async def new_algo_order(
+        self, params: Mapping[str, str], *, can_wait: bool = False
+    ) -> wire.AlgoOrder | Failure:
+        """POST algoOrder, no weight, one order; one that can wait leaves the reserve alone."""
+        path = "/fapi/v1/algoOrder"
+        return await self._write(
+            "POST",
+            path,
+            params,
+            _ALGO_ORDER,
+            orders=1,
+            can_wait=can_wait,
+            then_weight=CANCEL_WEIGHT,
+        )
 
     async def cancel_algo_order(
         self, *, algo_id: str | None, client_id: str
     ) -> wire.AlgoCancelled | Failure:
         """DELETE algoOrder, weight 1, by the exchange's id where it is known."""
         params = {"algoId": algo_id} if algo_id else {"clientAlgoId": client_id}
-        return await self._write("DELETE", "/fapi/v1/algoOrder", params, _CANCELLED, weight=1)
+        path = "/fapi/v1/algoOrder"
+        return await self._write("DELETE", path, params, _CANCELLED, weight=CANCEL_WEIGHT)
+
+    def move_wait_ms(self, ahead: int = 0, beside: int = 0) -> int:
+        """Milliseconds until a new stop and a cancel leave the reserve untouched; 0 now.
+
+        `ahead` of this account and `beside` of others are about to leave before it. Moves leave
+        a share of the weight to the guard's reads as well, which have no reserve of their own.
+        """
+        reads = self.governor.address.weight.limit * READS_PERCENT // PERCENT
+        return self.governor.spare_ms(
+            weight=reads + CANCEL_WEIGHT + ahead + beside, orders=1 + ahead
+        )
+
+    def pass_seconds(self, symbols: int) -> float:
+        """Least time between two passes over so many symbols.
+
+        Full passes have their own time; together they leave room to all accounts of the address.
+        """
+        address = self.governor.address
+        accounts = len(address.accounts)
+        full = 2 * ALL_SYMBOLS_WEIGHT + POSITIONS_WEIGHT
+        room = address.weight.limit * PASSES_PERCENT // PERCENT - full * accounts
+        weight = min(symbols, ALL_SYMBOLS_WEIGHT) + POSITIONS_WEIGHT
+        return SECONDS_PER_MINUTE * weight * accounts / max(weight, room)
 
     async def new_order(self, params: Mapping[str, str]) -> wire.Order | Failure:
         """POST order, no weight, one order."""
@@ -109,6 +154,25 @@ class BinanceRest(Transport):
         """GET premiumIndex, weight 1."""
         path = "/fapi/v1/premiumIndex"
         return await self._read(path, _PREMIUM, {"symbol": symbol}, weight=1, signed=False)
+
+    async def prices(self, symbol: str | None) -> list[msgspec.Raw]:
+        """GET ticker/price v2, weight 1 for a symbol, 2 for all; rows still to be decoded."""
+        return await self._rows("/fapi/v2/ticker/price", symbol, 1, 2)
+
+    async def marks(self, symbol: str | None) -> list[msgspec.Raw]:
+        """GET premiumIndex, weight 1 for a symbol, 10 for all; rows still to be decoded."""
+        return await self._rows("/fapi/v1/premiumIndex", symbol, 1, 10)
+
+    async def books(self, symbol: str | None) -> list[msgspec.Raw]:
+        """GET ticker/bookTicker, weight 2 for a symbol, 5 for all; rows still to be decoded."""
+        return await self._rows("/fapi/v1/ticker/bookTicker", symbol, 2, 5)
+
+    async def _rows(self, path: str, symbol: str | None, one: int, every: int) -> list[msgspec.Raw]:
+        """A list of symbols' rows, of one symbol or of all of them. Raises: ReadFailed."""
+        if symbol is None:
+            return await self._read(path, _ROWS, weight=every, signed=False)
+        row = await self._read(path, _ROW, {"symbol": symbol}, weight=one, signed=False)
+        return [row]
 
     async def aggregate_trades(
         self, symbol: str, start_ms: int, end_ms: int
@@ -169,6 +233,8 @@ PAGE = 1_000
 ALL_SYMBOLS_WEIGHT = 40
 """Weight of an open-order list without a symbol."""
 
+_ROW: Decoder[msgspec.Raw] = Decoder(msgspec.Raw)
+_ROWS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 _ANYTHING: Decoder[object] = Decoder(object)
 _INFO: Decoder[wire.ExchangeInfo] = Decoder(wire.ExchangeInfo)
 _CONFIG: Decoder[wire.AccountConfig] = Decoder(wire.AccountConfig)

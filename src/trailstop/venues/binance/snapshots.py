@@ -7,19 +7,24 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import structlog
+from msgspec.structs import replace
 
-from trailstop.domain.position import Leg, Position
+from trailstop.domain.position import Leg, Position, Role
 from trailstop.errors import ReadFailed
 from trailstop.guard.snapshot import RestingStop, Snapshot, within
-from trailstop.ports import FundingBooked
+from trailstop.ports import FundingBooked, StopRequest
 from trailstop.venues.binance import codes, orders, translate, wire
 from trailstop.venues.binance.rest import ALL_SYMBOLS_WEIGHT, BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
+from trailstop.venues.decoding import stated
 from trailstop.venues.sending import Failure
 
 CONDITIONAL_SLOTS = 200
 """Conditional orders that an account may have open over all symbols; one more is refused with
 -4045. Change log of 2025-12-29, which took `MAX_NUM_ALGO_ORDERS` out of the filters."""
+
+MOVED_MOST = 2
+"""Times the market, or a part of it, at which nobody has a stop: such a price is a mistake."""
 
 
 class Snapshots:
@@ -30,6 +35,8 @@ class Snapshots:
         self._account = settings.account
         self._own_prefix = settings.own_prefix
         self._children: dict[int, RestingStop | None] = {}
+        self._own: dict[int, RestingStop] = {}
+        """Stops of ours as they were taken or first read, by the exchange's id."""
         self._amounts: dict[Leg, Decimal] = {}
         self._log = structlog.get_logger("trailstop.venue").bind(
             account=settings.account, venue=translate.VENUE
@@ -49,15 +56,23 @@ class Snapshots:
         taken = len(resting)
         triggered = await self._working_children() if symbols is None else []
         rows = await self._rest.positions()
-        if symbols is not None:
-            resting = [order for order in resting if order.symbol in symbols]
         try:
-            stops = {order.algo_id: self._resting(order) for order in resting}
+            marks = {row.symbol: stated(row.mark_price) for row in rows}
+            stops = {
+                order.algo_id: self._resting(order, marks.get(order.symbol)) for order in resting
+            }
             everywhere = translate.positions(self._account, rows)
         except ValueError as error:
             raise ReadFailed(f"positions and stops of {self._account}: {error}") from error
         positions = within(everywhere, symbols)
         self._remember(everywhere)
+        if symbols is None:
+            # What was taken while these were read is in no list yet.
+            self._own = {
+                number: stop
+                for number, stop in self._own.items()
+                if number in stops or stop.created_at_ms >= asked_at_ms
+            }
         # A stop that fires between the two lists stands in both: the later one knows more.
         stops.update((int(stop.order_id), stop) for stop in triggered)
         return Snapshot(
@@ -65,7 +80,11 @@ class Snapshots:
             venue=translate.VENUE,
             asked_at_ms=asked_at_ms,
             positions=positions,
-            stops=tuple(stop for stop in stops.values() if stop is not None),
+            stops=tuple(
+                stop
+                for stop in stops.values()
+                if stop is not None and (symbols is None or stop.leg.symbol in symbols)
+            ),
             symbols=symbols,
             elsewhere=frozenset(everywhere) - frozenset(positions),
             conditional_orders=taken if symbols is None else None,
@@ -90,8 +109,49 @@ class Snapshots:
         lists = await asyncio.gather(*map(self._rest.open_algo_orders, sorted(symbols)))
         return [order for listed in lists for order in listed]
 
-    def _resting(self, order: wire.AlgoOrder) -> RestingStop | None:
-        stop = translate.resting_stop(self._account, order, self._own_prefix)
+    def know(self, request: StopRequest, order: wire.AlgoOrder) -> None:
+        """Remember a stop that the exchange has just taken as it was asked for."""
+        self._own[order.algo_id] = RestingStop(
+            leg=request.leg,
+            side=request.side,
+            order_id=str(order.algo_id),
+            client_id=request.client_id,
+            role=request.role,
+            price=request.price,
+            quantity=None if request.role is Role.BACKSTOP else request.quantity,
+            created_at_ms=order.create_time,
+        )
+
+    def _resting(self, order: wire.AlgoOrder, mark: Decimal | None) -> RestingStop | None:
+        """What a row says, or what it said before: a stop of ours that is listed rests unchanged.
+
+        No program can amend a conditional order here; what differs in price or size alone, within
+        reason, was changed by its owner, or with its contract. A row of ours that reads as anything
+        else has changed its form, and taken at its word a stop would be missed and placed again.
+
+        Raises: ValueError for a row that makes no sense and was not known before.
+        """
+        known = self._own.get(order.algo_id)
+        try:
+            stop = translate.resting_stop(self._account, order, self._own_prefix)
+        except ValueError:
+            if known is None:
+                raise
+            stop = None
+        if known is not None and stop is not None and _was_moved(known, stop, mark):
+            self._own[order.algo_id] = replace(stop, triggered=False)
+            return stop
+        if known is not None:
+            fired = stop is not None and stop.triggered
+            if stop != replace(known, triggered=fired):
+                self._log.warning(
+                    "a stop of ours reads as something else than before; it counts as it was",
+                    symbol=known.leg.symbol,
+                    client_id=known.client_id,
+                )
+            return replace(known, triggered=fired)
+        if stop is not None and stop.role is not Role.FOREIGN:
+            self._own[order.algo_id] = replace(stop, triggered=False)
         if stop is None and order.client_algo_id.startswith(self._own_prefix):
             self._log.error(
                 "an order of ours cannot protect: cancel it by hand",
@@ -129,3 +189,12 @@ class Snapshots:
             return translate.resting_stop(self._account, answer, self._own_prefix, triggered=True)
         except ValueError as error:
             raise ReadFailed(f"the stop behind order {child.order_id}: {error}") from error
+
+
+def _was_moved(known: RestingStop, stop: RestingStop, mark: Decimal | None) -> bool:
+    """Whether only price or size differ, and the price is one that a person would choose."""
+    sized = stop.quantity is None if known.quantity is None else bool(stop.quantity)
+    market = mark or known.price
+    near = market < stop.price * MOVED_MOST and stop.price < market * MOVED_MOST
+    same = replace(stop, price=known.price, quantity=known.quantity, triggered=known.triggered)
+    return same == known and sized and near and stop.price != known.price

@@ -26,7 +26,7 @@ from trailstop.ports import (
     StopReport,
 )
 from trailstop.venues.binance import wire
-from trailstop.venues.decoding import ZERO, number
+from trailstop.venues.decoding import ZERO, number, stated
 
 VENUE = "binance"
 
@@ -50,13 +50,14 @@ def positions(account: str, rows: Iterable[wire.PositionRow]) -> dict[Leg, Posit
             continue
         if leg in found:
             raise ValueError(f"{leg}: two rows for one position")
-        liquidation = row.liquidation_price
+        liquidation, entry = row.liquidation_price, stated(row.entry_price)
         try:
             found[leg] = Position(
                 side=Side.LONG if row.position_amt > 0 else Side.SHORT,
-                entry_price=row.entry_price,
+                entry_price=entry or stated(row.mark_price) or ZERO,
                 quantity=abs(row.position_amt),
                 liquidation_price=liquidation if liquidation > 0 else None,
+                entry_known=entry is not None,
             )
         except (ConfigError, InvalidOperation) as error:
             raise ValueError(f"{leg}: {error}") from error
@@ -276,7 +277,7 @@ def account_reports(
         PositionReport(
             leg=leg_of(account, row.symbol, row.position_side),
             quantity=row.amount,
-            entry_price=row.entry_price,
+            entry_price=stated(row.entry_price) or ZERO,
             cause=body.reason.lower(),
             at_ms=update.at_ms,
         )

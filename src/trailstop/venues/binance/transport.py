@@ -7,6 +7,7 @@ payload or a `Failure`, which says whether it may have had effect.
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from collections.abc import Mapping
 from typing import Literal, TypeVar
@@ -19,7 +20,7 @@ from trailstop.clock import MS_PER_SECOND
 from trailstop.venues.binance import codes, translate, wire
 from trailstop.venues.binance.settings import BinanceSettings
 from trailstop.venues.decoding import Decoder, whole
-from trailstop.venues.governor import AddressBudget, Governor, Window
+from trailstop.venues.governor import AddressBudget, Governor, Use, Window
 from trailstop.venues.offset import ServerClock
 from trailstop.venues.sending import (
     HTTP_FORBIDDEN,
@@ -29,9 +30,9 @@ from trailstop.venues.sending import (
     HTTP_TOO_MANY,
     Failure,
     FailureKind,
+    Reply,
     Sender,
     foreign_text,
-    out_of_budget,
     read_failed,
     signature,
 )
@@ -48,6 +49,11 @@ TEN_SECONDS_MS = 10_000
 SILENCE_MS_DEFAULT = 60_000
 """Pause after a 429 or 418 that names none: the rest of the present minute is in it."""
 
+FIREWALL_MS_FIRST = 1_500
+FIREWALL_MS_MAX = 60_000
+"""Silence after a 403, which the web firewall gives without saying for how long: doubled with each
+one that follows, since the first may be a single mistake of it."""
+
 HTTP_BANNED = 418
 HTTP_UNAVAILABLE = 503
 BANNED_UNTIL = re.compile(r"banned until (\d+)")
@@ -63,21 +69,28 @@ def new_address() -> AddressBudget:
 class Transport(Sender):
     """One account's requests over one kept-alive session; what they ask is written in `rest`."""
 
+    CLOCK_CODES = codes.CLOCK_CODES
+
     def __init__(
         self,
         settings: BinanceSettings,
         session: aiohttp.ClientSession,
         server: ServerClock,
         address: AddressBudget | None = None,
+        chance: random.Random | None = None,
     ) -> None:
-        super().__init__(translate.VENUE, settings, session, server)
+        super().__init__(translate.VENUE, settings, session, server, chance)
         self._settings = settings
         orders = (
             Window(ORDERS_PER_10S, TEN_SECONDS_MS),
             Window(ORDERS_PER_MINUTE, MINUTE_MS),
         )
         address = address or new_address()
-        self.governor = Governor(server.now_ms, asyncio.sleep, address, orders)
+        address.accounts.add(settings.account)
+        self.governor = Governor(
+            server.now_ms, asyncio.sleep, address, orders, steady_ms=server.steady_ms
+        )
+        self._firewall_ms = FIREWALL_MS_FIRST
         self._headers = {"X-MBX-APIKEY": settings.api_key}
 
     async def server_time(self) -> int:
@@ -94,14 +107,25 @@ class Transport(Sender):
         weight: int = 1,
         signed: bool = True,
     ) -> T:
-        await self.governor.read(weight)
-        if signed:
-            answer = await self._signed("GET", path, params, decode)
-        else:
-            answer = await self._send("GET", path, urlencode(params), decode)
+        answer = await self._get(path, decode, params, weight, signed)
         if isinstance(answer, Failure):
             raise read_failed(path, answer)
         return answer
+
+    async def _get(
+        self,
+        path: str,
+        decode: Decoder[T],
+        params: Mapping[str, str] = EMPTY,
+        weight: int = 1,
+        signed: bool = True,
+    ) -> T | Failure:
+        """Wait for a turn and ask. Raises: ReadFailed where no turn comes soon."""
+        self._try_read(path)
+        await self.governor.read(weight)
+        if signed:
+            return await self._signed("GET", path, params, decode, weight=weight)
+        return await self._send("GET", path, urlencode(params), decode)
 
     async def _write(
         self,
@@ -112,11 +136,17 @@ class Transport(Sender):
         *,
         weight: int = 0,
         orders: int = 0,
+        can_wait: bool = False,
+        then_weight: int = 0,
     ) -> T | Failure:
-        wait_ms = self.governor.protective(weight, orders)
-        if wait_ms:
-            return out_of_budget(wait_ms)
-        return await self._signed(method, path, params, decode, is_write=True)
+        failure = await self._admit(
+            self.governor, weight, orders, can_wait=can_wait, then_weight=then_weight
+        )
+        if failure is not None:
+            return failure
+        return await self._signed(
+            method, path, params, decode, weight=weight, orders=orders, is_write=True
+        )
 
     async def _signed(
         self,
@@ -125,12 +155,14 @@ class Transport(Sender):
         params: Mapping[str, str],
         decode: Decoder[T],
         *,
+        weight: int,
+        orders: int = 0,
         is_write: bool = False,
     ) -> T | Failure:
         return await self._timed(
             path,
-            codes.CLOCK_CODES,
             lambda: self._sign_and_send(method, path, params, decode, is_write=is_write),
+            lambda: self.governor.protective(weight, orders),
         )
 
     async def _sign_and_send(
@@ -147,7 +179,7 @@ class Transport(Sender):
         window_ms = settings.write_window_ms if is_write else settings.read_window_ms
         payload = urlencode({**params, "recvWindow": window_ms, "timestamp": at_ms})
         signed = f"{payload}&signature={signature(self._settings.api_secret, payload)}"
-        answer = await self._send(method, path, signed, decode, is_write=is_write)
+        answer = await self._send(method, path, signed, decode, is_write=is_write, is_private=True)
         if isinstance(answer, Failure):
             return msgspec.structs.replace(answer, sent_at_ms=at_ms)
         return answer
@@ -160,19 +192,34 @@ class Transport(Sender):
         decode: Decoder[T],
         *,
         is_write: bool = False,
+        is_private: bool = False,
     ) -> T | Failure:
         """Send once and say what the answer, or its absence, means."""
+        answer = await self._answer(method, path, query, decode, is_write=is_write)
+        return self._saw(answer, is_private=is_private, is_write=is_write)
+
+    async def _answer(
+        self, method: Method, path: str, query: str, decode: Decoder[T], *, is_write: bool
+    ) -> T | Failure:
         url = f"{self._settings.rest_url}{path}{'?' if query else ''}{query}"
         reply = await self._request(method, url, self._headers, is_write=is_write)
         if isinstance(reply, Failure):
             return reply
         self._count(reply.headers, reply.sent_ms)
+        if reply.status != HTTP_FORBIDDEN:
+            self._firewall_ms = FIREWALL_MS_FIRST
         if reply.status <= HTTP_OK_MAX:
             return _decoded(reply.body, decode)
         failure = classify(reply.status, reply.body)
-        if reply.status in {HTTP_TOO_MANY, HTTP_BANNED}:
-            return self._shut_out(failure, reply.headers)
+        if reply.status in {HTTP_TOO_MANY, HTTP_BANNED, HTTP_FORBIDDEN}:
+            return self._shut_out(failure, reply)
         return failure
+
+    def _used(self) -> tuple[Use, Use]:
+        return self.governor.used()
+
+    def _closed_ms(self) -> int:
+        return self.governor.closed_ms
 
     def _count(self, headers: Mapping[str, str], sent_ms: int) -> None:
         self.governor.told(
@@ -184,17 +231,20 @@ class Transport(Sender):
             sent_ms,
         )
 
-    def _shut_out(self, failure: Failure, headers: Mapping[str, str]) -> Failure:
+    def _shut_out(self, failure: Failure, reply: Reply) -> Failure:
         """Keep silent for as long as the exchange asks; orders only where only they overflow."""
-        seconds = whole(headers.get("Retry-After"))
+        seconds = whole(reply.headers.get("Retry-After"))
         banned_until = BANNED_UNTIL.search(failure.text)
         if seconds is not None:
             wait_ms = seconds * MS_PER_SECOND
         elif banned_until is not None:
             wait_ms = max(0, int(banned_until[1]) - self.server.now_ms())
         elif failure.code == codes.TOO_MANY_ORDERS:
-            wait_ms = self.governor.orders_exhausted()
+            wait_ms = self.governor.orders_exhausted(longest="MINUTE" in failure.text.upper())
             return msgspec.structs.replace(failure, retry_after_ms=wait_ms)
+        elif reply.status == HTTP_FORBIDDEN:
+            wait_ms = self._firewall_ms
+            self._firewall_ms = min(2 * wait_ms, FIREWALL_MS_MAX)
         else:
             wait_ms = SILENCE_MS_DEFAULT
         self.governor.close_for(wait_ms)

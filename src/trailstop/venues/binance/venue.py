@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -27,25 +27,30 @@ from trailstop.ports import (
     CloseRequest,
     FundingBooked,
     Gone,
+    LastPrice,
     LookedUp,
+    MarkPrice,
     OrderState,
     Outcome,
+    Quote,
     Refused,
     StopForm,
     StopRequest,
     Unknown,
     VenueEvent,
 )
-from trailstop.venues.binance import codes, gate, orders, translate, wire
+from trailstop.venues.binance import codes, gate, orders, prices, translate, wire
 from trailstop.venues.binance.feed import Feed
 from trailstop.venues.binance.history import History
 from trailstop.venues.binance.instruments import Instruments
 from trailstop.venues.binance.rest import BinanceRest
 from trailstop.venues.binance.settings import BinanceSettings
 from trailstop.venues.binance.snapshots import Snapshots
-from trailstop.venues.governor import AddressBudget, urgent_reads
+from trailstop.venues.binance.transport import new_address
+from trailstop.venues.governor import AddressBudget, patient_reads, urgent_reads
 from trailstop.venues.life import STILL_THERE, CommonVenue
 from trailstop.venues.offset import ServerClock
+from trailstop.venues.rights import KeyRights
 from trailstop.venues.sending import Failure, FailureKind
 
 CONTRACT_NEWS_SECONDS = 1.0
@@ -77,8 +82,9 @@ class BinanceVenue(CommonVenue):
         Accounts that reach the exchange from one address share `server` and `budget`.
         """
         super().__init__(settings, clock, server)
-        self._rest = BinanceRest(settings, self._session, self._server, budget)
-        self._feed = Feed(settings, self._rest, self._session, chance)
+        address = budget or new_address()
+        self._rest = BinanceRest(settings, self._session, self._server, address, chance)
+        self._feed = Feed(settings, self._rest, self._session, chance, address.connects)
         self._history = History(self._rest)
         self._snapshots = Snapshots(self._rest, settings)
         self._instruments = Instruments(self._rest, self._feed.emit, settings.account)
@@ -88,8 +94,12 @@ class BinanceVenue(CommonVenue):
         """A working stop in front of a backstop, each an order of its own."""
         return StopForm.TWO_LAYERS
 
-    async def _read_account(self) -> wire.AccountConfig | Failure:
-        return await self._rest.account_config()
+    async def _read_account(self) -> KeyRights | Failure:
+        """Whether one may trade; whether a key may withdraw is told on another host."""
+        answer = await self._rest.account_config()
+        if isinstance(answer, Failure):
+            return answer
+        return KeyRights(lacks="" if answer.can_trade else "canTrade is false")
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, or until the exchange says that it changed a contract."""
@@ -109,6 +119,10 @@ class BinanceVenue(CommonVenue):
                 yield event
 
     # --- reads ----------------------------------------------------------------------------
+    def pass_seconds(self, symbols: int) -> float:
+        """Least time between two passes over so many symbols, as accounts share the weight."""
+        return self._rest.pass_seconds(symbols)
+
     async def snapshot(self, symbols: frozenset[str] | None, *, urgent: bool = False) -> Snapshot:
         """Positions and stops, of everything (None) or of some symbols. Raises: ReadFailed."""
         with urgent_reads(urgent):
@@ -116,7 +130,8 @@ class BinanceVenue(CommonVenue):
 
     async def fees(self, symbol: str) -> Fees:
         """Taker rate in and out. Raises: ReadFailed."""
-        rate = (await self._rest.commission_rate(symbol)).taker_commission_rate
+        with patient_reads():
+            rate = (await self._rest.commission_rate(symbol)).taker_commission_rate
         return Fees(entry=rate, exit=rate)
 
     async def last_price(self, symbol: str) -> Decimal:
@@ -126,6 +141,10 @@ class BinanceVenue(CommonVenue):
         if not (price.is_finite() and price > 0):
             raise ReadFailed(f"the last price of {symbol} is {price}, which is no price")
         return price
+
+    async def prices(self, symbols: frozenset[str]) -> Sequence[LastPrice | MarkPrice | Quote]:
+        """Last price, mark and book of these symbols. Raises: ReadFailed."""
+        return await prices.ask(self._rest, symbols, self.exchange_ms())
 
     # --- writes ---------------------------------------------------------------------------
     async def place_stop(self, request: StopRequest) -> Outcome:
@@ -138,7 +157,7 @@ class BinanceVenue(CommonVenue):
         if finding is not None:
             return self._not_sent(finding)
         sent_at = asyncio.get_running_loop().time()
-        answer = await self._rest.new_algo_order(params)
+        answer = await self._rest.new_algo_order(params, can_wait=request.can_wait)
         if not isinstance(answer, Failure):
             self._feed.expect_account_event(sent_at)
             return await self._verified(request, answer)
@@ -147,12 +166,15 @@ class BinanceVenue(CommonVenue):
         return await self._order_failed(answer, request, instrument)
 
     async def _verified(self, request: StopRequest, order: wire.AlgoOrder) -> Outcome:
+        if not orders.is_whole(order):
+            return Unknown("the answer to a new stop does not say what rests now")
         try:
             wrong = orders.wrong_echo(request, order)
             looked_up = translate.looked_up_stop(order)
         except ValueError as error:
             return Unknown(f"the answer to a new stop cannot be read: {error}")
         if wrong is None and looked_up.state in STILL_THERE:
+            self._snapshots.know(request, order)
             return Acknowledged(str(order.algo_id), order.create_time)
         if wrong is None:
             text = f"the exchange took the stop and ended it at once ({order.algo_status})"

@@ -88,7 +88,8 @@ class PositionRow(Payload, frozen=True):
     symbol: str
     position_side: str
     position_amt: Decimal
-    entry_price: Decimal
+    entry_price: str | None = None
+    mark_price: str | None = None
     liquidation_price: Decimal = Decimal(0)
     update_time: int = 0
 
@@ -177,6 +178,7 @@ class PriceTicker(Payload, frozen=True):
 
     symbol: str
     price: Decimal
+    time: int = 0
 
 
 class PremiumIndex(Payload, frozen=True):
@@ -184,6 +186,16 @@ class PremiumIndex(Payload, frozen=True):
 
     symbol: str
     mark_price: Decimal
+    time: int = 0
+
+
+class BookRow(Payload, frozen=True):
+    """`market-data/rest-api/Symbol-Order-Book-Ticker`."""
+
+    symbol: str
+    bid_price: Decimal
+    ask_price: Decimal
+    time: int = 0
 
 
 class AggregateTrade(Struct, frozen=True):
@@ -303,7 +315,7 @@ class PositionFields(Struct, frozen=True):
 
     symbol: str = field(name="s")
     amount: Decimal = field(name="pa")
-    entry_price: Decimal = field(name="ep")
+    entry_price: str | None = field(name="ep", default=None)
     position_side: str = field(name="ps", default="BOTH")
 
 

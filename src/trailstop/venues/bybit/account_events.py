@@ -220,7 +220,7 @@ def position_report(account: str, row: wire.PositionRow, created_ms: int) -> Pos
     return PositionReport(
         leg=leg,
         quantity=ZERO if held is None else held.quantity * held.side.sign,
-        entry_price=ZERO if held is None else held.entry_price,
+        entry_price=held.entry_price if held is not None and held.entry_known else ZERO,
         cause=CAUSES.get(row.position_status, "position"),
         at_ms=whole(row.updated_time) or created_ms,
     )

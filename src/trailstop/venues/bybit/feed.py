@@ -19,14 +19,22 @@ import structlog
 
 from trailstop.domain.position import Leg
 from trailstop.errors import BadCredentials, Unreachable
-from trailstop.ports import VenueEvent
+from trailstop.ports import LastPrice, MarkPrice, Quote, StreamCounts, UnusablePrice, VenueEvent
 from trailstop.venues.bybit import frames, stream, translate
 from trailstop.venues.bybit.account_events import AccountRows, StopSeen
 from trailstop.venues.bybit.settings import BybitSettings
 from trailstop.venues.bybit.tickers import Tickers, Trades
+from trailstop.venues.connects import ConnectBudget
 from trailstop.venues.offset import ServerClock
 from trailstop.venues.pushes import Pushes
-from trailstop.venues.stream import Socket, Stream, StreamSettings, Text
+from trailstop.venues.stream import (
+    DOUBT_SECONDS,
+    DOUBT_SINCE_SECONDS,
+    Socket,
+    Stream,
+    StreamSettings,
+    Text,
+)
 
 FIRST_CONNECT_SECONDS = 15.0
 """How long the account stream may take at the start."""
@@ -67,10 +75,15 @@ class Feed:
         rest: Timed,
         session: aiohttp.ClientSession,
         chance: random.Random,
+        budget: ConnectBudget,
     ) -> None:
-        """Construct inside a running event loop; `start` opens the sockets."""
+        """Construct inside a running event loop; `start` opens the sockets.
+
+        `budget` bounds the connections of all accounts behind one address.
+        """
         self._settings = settings
         self._rest = rest
+        self._budget = budget
         self._pushes = Pushes(
             translate.VENUE,
             settings.account,
@@ -103,6 +116,7 @@ class Feed:
             on_frame=self._public_frame,
             on_state=self._public_state,
             chance=chance,
+            budget=budget,
         )
         self._private = Stream(
             StreamSettings(
@@ -115,6 +129,7 @@ class Feed:
             on_frame=self._private_frame,
             on_state=self._private_state,
             chance=chance,
+            budget=budget,
         )
 
     async def start(self) -> None:
@@ -148,6 +163,27 @@ class Feed:
         """Subscribe to the trades, the mark price and the book of these symbols."""
         self._tickers.only(symbols)
         self._public.want(frames.price_topics(symbols))
+
+    def renew(self) -> None:
+        """Open new sockets and drop the present ones: what they tell may be long out of date."""
+        for each in (self._public, self._private):
+            each.renew()
+
+    def renew_market(self) -> None:
+        """Open a new socket of prices: the present one does not tell what it should."""
+        self._public.renew()
+
+    def doubt_account(self) -> None:
+        """A read showed what the account stream, silent of late, did not tell."""
+        since = asyncio.get_running_loop().time() - DOUBT_SINCE_SECONDS
+        self._private.expect_within(DOUBT_SECONDS, since)
+
+    def counts(self) -> StreamCounts:
+        """What the sockets have been through."""
+        connects = {"public": self._public.connects, "private": self._private.connects}
+        return StreamCounts(
+            connects, self._budget.used, self._pushes.conflated, self._pushes.waiting
+        )
 
     def expect_account_event(self, since: float) -> None:
         """A write that was sent at `since`, of the loop's time, was accepted.
@@ -239,34 +275,40 @@ class Feed:
             if not frame.topic:
                 self._answered(frame)
                 return False
-            events = self._price_events(frame)
-        except (msgspec.DecodeError, ValueError) as error:
+            topic, _, symbol = frame.topic.partition(".")
+            events = self._price_events(frame, topic, symbol)
+        except msgspec.DecodeError as error:
             # The next price follows at once; silence would be noticed.
-            self._log.warning("unreadable market frame", reason=str(error))
+            await self._pushes.put(UnusablePrice("", str(error)))
             return True
         for event in events:
             await self._pushes.put(event)
         return True
 
-    def _price_events(self, frame: frames.Frame) -> Iterable[VenueEvent]:
-        match frame.topic.partition(".")[0]:
-            case "tickers":
-                row = frames.TICKER(frame.data)
-                return self._tickers.take(frame.kind, row, frame.at_ms)
-            case "publicTrade":
-                return self._trade_events(frame)
-            case _:
-                return ()
+    def _price_events(
+        self, frame: frames.Frame, topic: str, symbol: str
+    ) -> Sequence[LastPrice | MarkPrice | Quote | UnusablePrice]:
+        try:
+            match topic:
+                case "tickers":
+                    row = frames.ticker(frame.data)
+                    return self._tickers.take(frame.kind, row, frame.at_ms)
+                case "publicTrade":
+                    return [
+                        event
+                        for row in frames.ROWS(frame.data)
+                        if (event := self._trade_event(row, symbol)) is not None
+                    ]
+                case _:
+                    return ()
+        except msgspec.DecodeError as error:
+            return (UnusablePrice(symbol, str(error)),)
 
-    def _trade_events(self, frame: frames.Frame) -> Iterable[VenueEvent]:
-        for row in frames.ROWS(frame.data):
-            try:
-                trade = self._trades.take(frames.TRADE(row))
-            except msgspec.DecodeError as error:
-                self._log.warning("unreadable trade", topic=frame.topic, reason=str(error))
-                continue
-            if trade is not None:
-                yield trade
+    def _trade_event(self, row: msgspec.Raw, symbol: str) -> LastPrice | UnusablePrice | None:
+        try:
+            return self._trades.take(frames.TRADE(row))
+        except msgspec.DecodeError as error:
+            return UnusablePrice(symbol, str(error))
 
     async def _private_frame(self, text: Text) -> bool:
         unreadable = False

@@ -71,7 +71,24 @@ FRAME: Decoder[Frame] = Decoder(Frame)
 TICKER: Decoder[wire.Ticker] = Decoder(wire.Ticker)
 TRADE: Decoder[PublicTrade] = Decoder(PublicTrade)
 ROWS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
+_FIELDS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 _CATEGORY: Decoder[_Categorised] = Decoder(_Categorised)
+
+
+def ticker(data: msgspec.Raw) -> wire.Ticker:
+    """A ticker, or what of it changed. Its numbers are texts, whatever they were.
+
+    So that one field of a strange kind takes no other with it. Raises: msgspec.DecodeError.
+    """
+    try:
+        return TICKER(data)
+    except msgspec.DecodeError:
+        fields = _FIELDS(data)
+    names = ("symbol", *(name for name in wire.Ticker.__struct_encode_fields__ if name in fields))
+    texts = {name: fields.get(name) for name in names}
+    return msgspec.convert(
+        {name: None if value is None else str(value) for name, value in texts.items()}, wire.Ticker
+    )
 
 
 def linear_rows(data: msgspec.Raw) -> list[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from trailstop.domain.position import Leg
-from trailstop.errors import ReadFailed
+from trailstop.errors import NotListed, ReadFailed
 from trailstop.ports import Bar, Execution, Trade
 from trailstop.venues.bybit import translate, wire
 from trailstop.venues.bybit.rest import KLINES_MAX, PAGES_MAX, TRADES_MAX, BybitRest
@@ -63,7 +63,7 @@ class History:
         oldest_first = rows[::-1]
         oldest_first.sort(key=lambda row: row.time)
         if len(rows) >= TRADES_MAX and oldest_first[0].time >= since_ms:
-            raise ReadFailed(
+            raise NotListed(
                 f"the exchange lists no trades of {symbol} before {oldest_first[0].time}; "
                 "take candles for what came before"
             )

@@ -54,7 +54,7 @@ class PositionStops:
         yet, or one that is closed, and only the guard can tell which.
         """
         sent_at, sent_ms = asyncio.get_running_loop().time(), self._rest.server.now_ms()
-        answer = await self._rest.set_stop(body)
+        answer = await self._rest.set_stop(body, can_wait=request.can_wait)
         if not isinstance(answer, Failure):
             self._feed.expect_account_event(sent_at)
             return await self._proven(request, sent_ms)
@@ -97,6 +97,9 @@ class PositionStops:
                         if row is not None and self._has_ended(request, row, sent_ms):
                             gone = f"the position of {leg} was closed while its stop was set"
                             return Refused(Refusal.POSITION_GONE, 0, gone)
+                        if row is not None and (whole(row.updated_time) or 0) >= sent_ms:
+                            text = "the position has changed since and shows another"
+                            break
                         await asyncio.sleep(PROOF_PAUSE_SECONDS)
             except ReadFailed as error:
                 text = str(error)

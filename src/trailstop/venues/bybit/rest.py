@@ -9,11 +9,12 @@ from trailstop.errors import ReadFailed
 from trailstop.venues.bybit import wire
 from trailstop.venues.bybit.transport import Answer, Body, Transport
 from trailstop.venues.decoding import Decoder
-from trailstop.venues.sending import Failure
+from trailstop.venues.sending import Failure, read_failed
 
 R = TypeVar("R")
 
 CATEGORY = "linear"
+SET_STOP = "/v5/position/trading-stop"
 INSTRUMENTS_PAGE = 1_000
 POSITIONS_PAGE = 200
 ORDERS_PAGE = 50
@@ -32,6 +33,11 @@ class BybitRest(Transport):
     async def account_info(self) -> wire.AccountInfo | Failure:
         """GET account/info: whether the key works. Raises: ReadFailed where no turn comes."""
         answer = await self._get("/v5/account/info", _ACCOUNT)
+        return answer if isinstance(answer, Failure) else answer.payload
+
+    async def key_info(self) -> wire.KeyInfo | Failure:
+        """GET user/query-api: what the key may do. Raises: ReadFailed where no turn comes."""
+        answer = await self._get("/v5/user/query-api", _KEY)
         return answer if isinstance(answer, Failure) else answer.payload
 
     async def fee_rate(self, symbol: str) -> wire.FeeRate:
@@ -78,9 +84,19 @@ class BybitRest(Transport):
         return await self._pages("/v5/execution/list", _EXECUTIONS, params, EXECUTIONS_PAGE)
 
     # --- writes ---------------------------------------------------------------------------
-    async def set_stop(self, body: Body) -> Answer[object] | Failure:
-        """POST position/trading-stop: the position's own stop."""
-        return await self._post("/v5/position/trading-stop", body, _ANYTHING)
+    async def set_stop(self, body: Body, *, can_wait: bool = False) -> Answer[object] | Failure:
+        """POST position/trading-stop: the position's own stop.
+
+        A move that can wait leaves the reserve of the endpoint alone.
+        """
+        return await self._post(SET_STOP, body, _ANYTHING, can_wait=can_wait)
+
+    def move_wait_ms(self, ahead: int = 0, beside: int = 0) -> int:
+        """Milliseconds until one more `set_stop` leaves the reserve untouched; 0 now.
+
+        `ahead` of this account and `beside` of others are about to leave before it.
+        """
+        return self._spare_ms(SET_STOP, 1 + ahead + beside, 1 + ahead)
 
     async def create_order(self, body: Body) -> Answer[wire.OrderIds] | Failure:
         """POST order/create; accepted is not done."""
@@ -108,6 +124,19 @@ class BybitRest(Transport):
         """GET market/tickers of a symbol. Raises: ReadFailed."""
         page = await self._read("/v5/market/tickers", _TICKERS, _of(symbol), is_signed=False)
         return _only(page, symbol)
+
+    async def tickers(self, symbol: str | None) -> tuple[list[wire.Ticker], int | None]:
+        """GET market/tickers of a symbol or of all, and the exchange's time of the answer.
+
+        Raises: ReadFailed.
+        """
+        path, params = "/v5/market/tickers", {"category": CATEGORY}
+        if symbol is not None:
+            params["symbol"] = symbol
+        answer = await self._get(path, _TICKERS, params, is_signed=False)
+        if isinstance(answer, Failure):
+            raise read_failed(path, answer)
+        return answer.payload.rows, answer.at_ms
 
     async def recent_trades(self, symbol: str) -> list[wire.RecentTrade]:
         """GET market/recent-trade: the newest 1000, newest first; there is no way further back."""
@@ -177,6 +206,7 @@ def _only(page: wire.Listed[R], symbol: str) -> R:
 
 
 _ACCOUNT: Decoder[wire.AccountInfo] = Decoder(wire.AccountInfo)
+_KEY: Decoder[wire.KeyInfo] = Decoder(wire.KeyInfo)
 _FEES: Decoder[wire.Listed[wire.FeeRate]] = Decoder(wire.Listed[wire.FeeRate])
 _POSITIONS: Decoder[wire.Listed[wire.PositionRow]] = Decoder(wire.Listed[wire.PositionRow])
 _ORDERS: Decoder[wire.Listed[wire.OrderRow]] = Decoder(wire.Listed[wire.OrderRow])

@@ -10,17 +10,15 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from trailstop.ports import LastPrice, MarkPrice, Quote
+from trailstop.ports import LastPrice, MarkPrice, Quote, UnusablePrice
 from trailstop.venues.bybit import frames, wire
 
 RETELL_MS = 1_000
 """A price that rests is told again once a second: the exchange has just said it still holds."""
 REMEMBERED_TRADES = 8_192
-"""Ids kept a symbol, eight of the largest messages; a repeat comes within seconds."""
-
-
-class UnusablePrice(ValueError):
-    """A field that should be a price is none; the price counts as unknown until the next."""
+"""Ids kept a symbol at most, eight of the largest messages."""
+REMEMBER_MS = 60_000
+"""Older ones are forgotten: a repeat comes within seconds, and a later one is late by its time."""
 
 
 @dataclass(slots=True)
@@ -66,12 +64,13 @@ class Tickers:
             for symbol in kept.keys() - symbols:
                 kept.pop(symbol)
 
-    def take(self, kind: str, row: wire.Ticker, at_ms: int) -> list[MarkPrice | Quote]:
+    def take(
+        self, kind: str, row: wire.Ticker, at_ms: int
+    ) -> list[MarkPrice | Quote | UnusablePrice]:
         """Merge a snapshot or a delta. `at_ms` is the frame's time.
 
-        A frame older than what was told is merged and not told.
-
-        Raises: UnusablePrice; the rest of the row is merged.
+        A frame older than what was told is merged and not told. A field that should be a price and
+        is none counts as unknown until the next; the rest of the row is told.
         """
         symbol = row.symbol
         if kind == "snapshot":
@@ -80,9 +79,9 @@ class Tickers:
         if merged is None:
             return []
         bad = merged.merge(row)
+        news: list[MarkPrice | Quote | UnusablePrice] = []
         if bad:
-            raise UnusablePrice(f"{symbol}: {', '.join(bad)} is no price")
-        news: list[MarkPrice | Quote] = []
+            news.append(UnusablePrice(symbol, f"{', '.join(bad)} is no price"))
         if merged.mark is not None:
             mark = MarkPrice(symbol, merged.mark, at_ms)
             before = self._told_mark.get(symbol)
@@ -116,7 +115,7 @@ class _Numbered:
     """The trades of one symbol so far: the newest number, and the ids seen last."""
 
     number: int = 0
-    seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    seen: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
 
 class Trades:
@@ -137,8 +136,11 @@ class Trades:
         numbered = self._symbols.setdefault(trade.symbol, _Numbered())
         if trade.trade_id in numbered.seen:
             return None
-        numbered.seen[trade.trade_id] = None
-        if len(numbered.seen) > REMEMBERED_TRADES:
-            numbered.seen.popitem(last=False)
+        seen = numbered.seen
+        seen[trade.trade_id] = trade.at_ms
+        while (
+            len(seen) > REMEMBERED_TRADES or trade.at_ms - next(iter(seen.values())) > REMEMBER_MS
+        ):
+            seen.popitem(last=False)
         numbered.number += 1
         return LastPrice(trade.symbol, trade.price, numbered.number, trade.at_ms)

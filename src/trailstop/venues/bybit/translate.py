@@ -16,11 +16,30 @@ from trailstop.errors import ConfigError
 from trailstop.guard.snapshot import RestingStop
 from trailstop.ports import Bar, Execution, LookedUp, OrderState, Origin, Trade
 from trailstop.venues.bybit import wire
-from trailstop.venues.decoding import ZERO, number, shortest, whole
+from trailstop.venues.decoding import ZERO, number, shortest, stated, whole
+from trailstop.venues.rights import KeyRights
 
 VENUE = "bybit"
 MS_PER_MINUTE = 60_000
 Status = Literal["trading", "halted", "settling", "closed"]
+
+
+# --- the key ------------------------------------------------------------------------------
+ORDERS_AND_STOPS = frozenset({"Order", "Position"})
+"""`ContractTrade`: orders, and stops of positions; unified accounts say `DerivativesTrade`."""
+
+
+def key_rights(key: wire.KeyInfo) -> KeyRights:
+    """Whether a key can close and move stops, and whether it can withdraw."""
+    may = key.permissions
+    if may is None:
+        return KeyRights(lacks="readOnly is 1" if key.read_only else "")
+    lacks = ""
+    if key.read_only:
+        lacks = "readOnly is 1"
+    elif not (may.derivatives or ORDERS_AND_STOPS.issubset(may.contract_trade)):
+        lacks = "it has neither ContractTrade with Order and Position nor DerivativesTrade"
+    return KeyRights(lacks, withdraws="Withdraw" in may.wallet)
 
 
 # --- instruments --------------------------------------------------------------------------
@@ -83,13 +102,15 @@ def position(account: str, row: wire.PositionRow) -> tuple[Leg, Position | None]
     if leg.position_side not in {"both", side.value}:
         raise ValueError(f"{leg}: a position of side {row.side}")
     liquidation = number(row.liq_price, f"{leg}: liqPrice")
+    entry = stated(row.avg_price) or stated(row.entry_price)
     try:
         return leg, Position(
             side=side,
-            entry_price=number(row.avg_price or row.entry_price, f"{leg}: avgPrice"),
+            entry_price=entry or stated(row.mark_price) or ZERO,
             quantity=size,
             opened_at_ms=whole(row.open_time) or None,
             liquidation_price=liquidation if liquidation > 0 else None,
+            entry_known=entry is not None,
         )
     except ConfigError as error:
         raise ValueError(f"{leg}: {error}") from error

@@ -7,6 +7,7 @@ says whether it may have had effect.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 from urllib.parse import quote
@@ -19,7 +20,13 @@ from trailstop.clock import MS_PER_SECOND, NS_PER_MS
 from trailstop.venues.bybit import codes, wire
 from trailstop.venues.bybit.settings import BybitSettings
 from trailstop.venues.decoding import Decoder, whole
-from trailstop.venues.governor import AddressBudget, Governor, RollingWindow
+from trailstop.venues.governor import (
+    TRAVEL_SPREAD_MS,
+    AddressBudget,
+    Governor,
+    RollingWindow,
+    Use,
+)
 from trailstop.venues.offset import ServerClock
 from trailstop.venues.sending import (
     HTTP_FORBIDDEN,
@@ -32,7 +39,6 @@ from trailstop.venues.sending import (
     Reply,
     Sender,
     foreign_text,
-    out_of_budget,
     read_failed,
     signature,
 )
@@ -42,6 +48,8 @@ Body = Mapping[str, str | int | bool]
 
 VENUE = "bybit"
 ADDRESS_REQUESTS = 600
+CONNECTS = 500
+"""Connections in five minutes, page `ws/connect`."""
 ADDRESS_WINDOW_MS = 5_000
 """Requests of one address, page `rate-limit` (read 2026-11)."""
 SHUT_OUT_MS = 10 * 60 * MS_PER_SECOND
@@ -56,9 +64,11 @@ ENDPOINT_REQUESTS = {
     "/v5/execution/list": 50,
     "/v5/account/fee-rate": 5,
     "/v5/account/info": 50,
+    "/v5/user/query-api": 10,
 }
 """Requests of one account per second, page `rate-limit` (read 2026-11); what an answer's headers
 state replaces them. Endpoints not listed count for the address alone."""
+ORDER_ENDPOINTS = ("/v5/position/trading-stop", "/v5/order/create")
 HTTP_UNAUTHORIZED = 401
 
 EMPTY: Mapping[str, str] = {}
@@ -66,7 +76,7 @@ EMPTY: Mapping[str, str] = {}
 
 def new_address() -> AddressBudget:
     """The budget of one address under the exchange's published limit."""
-    return AddressBudget(RollingWindow(ADDRESS_REQUESTS, ADDRESS_WINDOW_MS))
+    return AddressBudget(RollingWindow(ADDRESS_REQUESTS, ADDRESS_WINDOW_MS), CONNECTS)
 
 
 class Answer(Struct, Generic[T], frozen=True):
@@ -80,12 +90,15 @@ class _Endpoint:
     """The budget of one endpoint: the account's requests of this second, and the address."""
 
     def __init__(self, limit: int, server: ServerClock, address: AddressBudget) -> None:
-        self.window = RollingWindow(limit, ENDPOINT_WINDOW_MS)
-        self.governor = Governor(server.now_ms, asyncio.sleep, address, (self.window,))
+        # Two requests that leave a second apart may arrive closer to each other.
+        self.window = RollingWindow(limit, ENDPOINT_WINDOW_MS + TRAVEL_SPREAD_MS)
+        self.governor = Governor(server.steady_ms, asyncio.sleep, address, (self.window,))
 
 
 class Transport(Sender):
     """One account's requests over one kept-alive session; what they ask is written in `rest`."""
+
+    CLOCK_CODES = frozenset({codes.CLOCK})
 
     def __init__(
         self,
@@ -93,11 +106,12 @@ class Transport(Sender):
         session: aiohttp.ClientSession,
         server: ServerClock,
         address: AddressBudget | None = None,
+        chance: random.Random | None = None,
     ) -> None:
-        super().__init__(VENUE, settings, session, server)
+        super().__init__(VENUE, settings, session, server, chance)
         self._settings = settings
         address = address or new_address()
-        self._address = Governor(server.now_ms, asyncio.sleep, address)
+        self._address = Governor(server.steady_ms, asyncio.sleep, address)
         self._endpoints = {
             path: _Endpoint(limit, server, address) for path, limit in ENDPOINT_REQUESTS.items()
         }
@@ -130,6 +144,7 @@ class Transport(Sender):
         is_signed: bool = True,
     ) -> Answer[T] | Failure:
         """Wait for a turn and ask. Raises: ReadFailed where no turn comes soon."""
+        self._try_read(path)
         endpoint = self._endpoints.get(path)
         if endpoint is None:
             await self._address.read(1)
@@ -141,20 +156,35 @@ class Transport(Sender):
             return await self._signed("GET", path, query, None, decode)
         url = f"{self._settings.rest_url}{path}{'?' if query else ''}{query}"
         reply = await self._request("GET", url, {})
-        return reply if isinstance(reply, Failure) else self._answered(path, reply, decode)
+        answer = reply if isinstance(reply, Failure) else self._answered(path, reply, decode)
+        return self._saw(answer, is_private=False, is_write=False)
 
-    async def _post(self, path: str, body: Body, decode: Decoder[T]) -> Answer[T] | Failure:
-        """Send a write, out of the reserve where need be; it never waits for its turn."""
-        wait_ms = self._endpoints[path].governor.protective(1, 1)
-        if wait_ms:
-            return out_of_budget(wait_ms)
+    async def _post(
+        self, path: str, body: Body, decode: Decoder[T], *, can_wait: bool = False
+    ) -> Answer[T] | Failure:
+        """Send a write out of the reserve, or, where it can wait, in its turn."""
+        governor = self._endpoints[path].governor
+        failure = await self._admit(governor, 1, 1, can_wait=can_wait)
+        if failure is not None:
+            return failure
         return await self._signed("POST", path, "", msgspec.json.encode(body), decode)
+
+    def _spare_ms(self, path: str, of_address: int, of_endpoint: int) -> int:
+        """Milliseconds until so many writes to this endpoint leave the reserve untouched."""
+        return self._endpoints[path].governor.spare_ms(of_address, of_endpoint)
 
     async def _signed(
         self, method: str, path: str, query: str, body: bytes | None, decode: Decoder[T]
     ) -> Answer[T] | Failure:
+        endpoint = self._endpoints.get(path)
         return await self._timed(
-            path, {codes.CLOCK}, lambda: self._sign_and_send(method, path, query, body, decode)
+            path,
+            lambda: self._sign_and_send(method, path, query, body, decode),
+            lambda: (
+                self._address.protective(1)
+                if endpoint is None
+                else endpoint.governor.protective(1, 1)
+            ),
         )
 
     async def _sign_and_send(
@@ -178,6 +208,7 @@ class Transport(Sender):
         url = f"{settings.rest_url}{path}{'?' if query else ''}{query}"
         reply = await self._request(method, url, headers, body, is_write=is_write)
         answer = reply if isinstance(reply, Failure) else self._answered(path, reply, decode)
+        self._saw(answer, is_private=True, is_write=is_write)
         if isinstance(answer, Failure):
             return msgspec.structs.replace(answer, sent_at_ms=at_ms)
         return answer
@@ -205,17 +236,31 @@ class Transport(Sender):
         if limit:
             window.limit = limit
             if left is not None:
-                window.told(self.server.now_ms(), limit - left, reply.sent_ms)
+                since_sent_ms = self.server.now_ms() - reply.sent_ms
+                now_ms = self.server.steady_ms()
+                window.told(now_ms, limit - left, now_ms - since_sent_ms)
 
     def _too_many(self, endpoint: _Endpoint | None, reply: Reply, answer: Failure) -> Failure:
-        """One endpoint is used up until the time that the answer states."""
-        now_ms = self.server.now_ms()
+        """One endpoint is used up until the time that the answer states.
+
+        The answer is dated by the same clock, so that a wrong estimate of ours does no harm.
+        """
+        now_ms = whole(_ENVELOPE(reply.body).time) or self.server.now_ms()
         until_ms = whole(reply.headers.get("X-Bapi-Limit-Reset-Timestamp"))
-        if until_ms is None or until_ms <= now_ms:
-            until_ms = now_ms + ENDPOINT_WINDOW_MS
+        wait_ms = ENDPOINT_WINDOW_MS
+        if until_ms is not None and until_ms > now_ms:
+            wait_ms = until_ms - now_ms
         if endpoint is not None:
-            endpoint.window.close_until(until_ms)
-        return msgspec.structs.replace(answer, retry_after_ms=until_ms - now_ms)
+            endpoint.window.close_until(self.server.steady_ms() + wait_ms)
+        return msgspec.structs.replace(answer, retry_after_ms=wait_ms)
+
+    def _used(self) -> tuple[Use, Use]:
+        weight, _ = self._address.used()
+        orders = [self._endpoints[path].governor.used()[1] for path in ORDER_ENDPOINTS]
+        return weight, max(orders, key=lambda use: use.used / use.limit)
+
+    def _closed_ms(self) -> int:
+        return self._address.closed_ms
 
 
 def read_answer(status: int, body: bytes, decode: Decoder[T]) -> Answer[T] | Failure:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -22,15 +22,18 @@ from trailstop.ports import (
     CancelOutcome,
     CloseRequest,
     InstrumentChanged,
+    LastPrice,
     LookedUp,
+    MarkPrice,
     OrderState,
     Outcome,
+    Quote,
     Refused,
     StopForm,
     StopRequest,
     VenueEvent,
 )
-from trailstop.venues.bybit import codes, gate, orders, translate, wire
+from trailstop.venues.bybit import codes, gate, orders, prices, translate
 from trailstop.venues.bybit.feed import Feed
 from trailstop.venues.bybit.history import History
 from trailstop.venues.bybit.instruments import Instruments
@@ -38,10 +41,12 @@ from trailstop.venues.bybit.position_stops import PositionStops
 from trailstop.venues.bybit.rest import BybitRest
 from trailstop.venues.bybit.settings import BybitSettings
 from trailstop.venues.bybit.snapshots import Snapshots
+from trailstop.venues.bybit.transport import new_address
 from trailstop.venues.decoding import number
-from trailstop.venues.governor import AddressBudget, urgent_reads
+from trailstop.venues.governor import AddressBudget, patient_reads, urgent_reads
 from trailstop.venues.life import CommonVenue
 from trailstop.venues.offset import ServerClock
+from trailstop.venues.rights import KeyRights
 from trailstop.venues.sending import Failure
 
 
@@ -73,8 +78,9 @@ class BybitVenue(CommonVenue):
         Accounts that reach the exchange from one address share `server` and `budget`.
         """
         super().__init__(settings, clock, server)
-        self._rest = BybitRest(settings, self._session, self._server, budget)
-        self._feed = Feed(settings, self._rest, self._session, chance)
+        address = budget or new_address()
+        self._rest = BybitRest(settings, self._session, self._server, address, chance)
+        self._feed = Feed(settings, self._rest, self._session, chance, address.connects)
         self._history = History(self._rest)
         self._instruments = Instruments(self._rest, self._tell)
         self._snapshots = Snapshots(self._rest, settings, self._instruments.coin_of)
@@ -85,8 +91,13 @@ class BybitVenue(CommonVenue):
         """The position's one stop, moved in place."""
         return StopForm.POSITION_STOP
 
-    async def _read_account(self) -> wire.AccountInfo | Failure:
-        return await self._rest.account_info()
+    async def _read_account(self) -> KeyRights | Failure:
+        """Whether the key works, then its rights, which not every environment tells."""
+        answer = await self._rest.account_info()
+        if isinstance(answer, Failure):
+            return answer
+        key = await self._rest.key_info()
+        return KeyRights() if isinstance(key, Failure) else translate.key_rights(key)
 
     async def _tell(self, changed: InstrumentChanged) -> None:
         self._log.info("an instrument changed", symbol=changed.symbol, status=changed.text)
@@ -112,7 +123,8 @@ class BybitVenue(CommonVenue):
 
     async def fees(self, symbol: str) -> Fees:
         """Taker rate in and out. Raises: ReadFailed."""
-        rate = (await self._rest.fee_rate(symbol)).taker_fee_rate
+        with patient_reads():
+            rate = (await self._rest.fee_rate(symbol)).taker_fee_rate
         return Fees(entry=rate, exit=rate)
 
     async def last_price(self, symbol: str) -> Decimal:
@@ -126,6 +138,10 @@ class BybitVenue(CommonVenue):
         if price <= 0:
             raise ReadFailed(f"the last price of {symbol} is {text!r}, which is no price")
         return price
+
+    async def prices(self, symbols: frozenset[str]) -> Sequence[LastPrice | MarkPrice | Quote]:
+        """Last price, mark and book of these symbols. Raises: ReadFailed."""
+        return await prices.ask(self._rest, symbols, self.exchange_ms())
 
     # --- writes ---------------------------------------------------------------------------
     async def place_stop(self, request: StopRequest) -> Outcome:

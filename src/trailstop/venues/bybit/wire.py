@@ -108,6 +108,21 @@ class AccountInfo(Payload, frozen=True):
     unified_margin_status: int = 0
 
 
+class KeyPermissions(Struct, frozen=True):
+    """Rights of a key by product; the exchange spells these names with capitals."""
+
+    contract_trade: list[str] = field(name="ContractTrade", default_factory=list)
+    derivatives: list[str] = field(name="Derivatives", default_factory=list)
+    wallet: list[str] = field(name="Wallet", default_factory=list)
+
+
+class KeyInfo(Payload, frozen=True):
+    """`user/apikey-info`: what the key may do; `readOnly` 1 takes every write away."""
+
+    read_only: int = 0
+    permissions: KeyPermissions | None = None
+
+
 class FeeRate(Payload, frozen=True):
     """`account/fee-rate`."""
 
