@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LIFE = "tests/acceptance/test_life.py::"
-FAILED_READ = "tests/acceptance/test_outages.py::test_a_failed_read_is_not_a_flat_account"
+FLAT = "tests/failure_modes/test_positions.py::test_flat_versus_unknown"
 POSITIONS = "tests/acceptance/test_positions.py::"
 REPLACING = "tests/acceptance/test_replacing.py::"
 RESTART = "tests/acceptance/test_restart.py::"
@@ -32,7 +32,7 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "cancel before the new stop is acknowledged",
-        "trailstop/daemon/executor.py",
+        "trailstop/daemon/writing/executor.py",
         "        if not self.traits.overlap:\n",
         "        if self.traits.overlap:\n",
         (f"{REPLACING}test_a_stop_is_replaced_new_first_and_never_missing",),
@@ -72,7 +72,7 @@ MUTANTS = (
     ),
     Mutant(
         "an unknown outcome treated as failed",
-        "trailstop/daemon/answers.py",
+        "trailstop/daemon/writing/answers.py",
         """\
                 self.lookups[intent.client_id] = Lookup(intent, now_ms)
                 told = Told("unknown", settled, now_ms, price, quantity, text=outcome.text)
@@ -83,18 +83,15 @@ MUTANTS = (
         (f"{UNKNOWN}test_a_move_whose_answer_is_lost_is_not_sent_again",),
     ),
     Mutant(
-        "a failed read treated as flat",
-        "trailstop/daemon/reconcile.py",
+        "an empty list taken for a proof",
+        "trailstop/daemon/reading/proofs.py",
         """\
-            _log.warning("snapshot_failed", account=account.venue.account, error=str(error))
-            return False
+            over = fills is not None and closed(fills, seen.quantity, trail.position)
 """,
         """\
-            _log.warning("snapshot_failed", account=account.venue.account, error=str(error))
-            venue = account.venue
-            snapshot = Snapshot(venue.account, venue.name, venue.exchange_ms(), {}, (), symbols)
+            over = True
 """,
-        (f"{FAILED_READ}[long-binance-one-way-unavailable-read_positions]",),
+        (f"{FLAT}[long-binance-one-way-empty]",),
     ),
     Mutant(
         "a peak from before activation by time",
@@ -124,14 +121,14 @@ MUTANTS = (
     ),
     Mutant(
         "intent written after the request",
-        "trailstop/daemon/desk.py",
+        "trailstop/daemon/writing/desk.py",
         """\
         await make_durable(self.store, intent, protective=protective)
         name = intent.client_id
         if role is Role.WORKING:
             _log.debug("creating trailing stop", leg=str(self.leg), price=price, client_id=name)
         trigger = self.triggers[0] if role is Role.WORKING else self.triggers[1]
-        request = StopRequest(self.leg, self.side, role, price, quantity, trigger, name)
+        request = StopRequest(self.leg, self.side, role, price, quantity, trigger, name, can_wait)
         outcome = await self.venue.place_stop(request)
 """,
         """\
@@ -139,7 +136,7 @@ MUTANTS = (
         if role is Role.WORKING:
             _log.debug("creating trailing stop", leg=str(self.leg), price=price, client_id=name)
         trigger = self.triggers[0] if role is Role.WORKING else self.triggers[1]
-        request = StopRequest(self.leg, self.side, role, price, quantity, trigger, name)
+        request = StopRequest(self.leg, self.side, role, price, quantity, trigger, name, can_wait)
         outcome = await self.venue.place_stop(request)
         await make_durable(self.store, intent, protective=protective)
 """,
@@ -164,7 +161,7 @@ MUTANTS = (
         "trailstop/engine/evaluate.py",
         """\
         force_setattr(trail, "peak", price)
-        force_setattr(trail, "free_token", trail.free_token + 1)
+        _unpace(trail)
 """,
         """\
         force_setattr(trail, "peak", price)
@@ -191,7 +188,7 @@ MUTANTS = (
     ),
     Mutant(
         "a tighter price of somebody else undone",
-        "trailstop/daemon/in_place.py",
+        "trailstop/daemon/writing/in_place.py",
         "(self.floor is not None and not side.better(want.price, self.floor))",
         "False",
         (f"{SHARED}test_what_is_added_never_loosens_a_hand_made_floor",),
@@ -205,7 +202,7 @@ MUTANTS = (
     ),
     Mutant(
         "a shared stop at any price taken for ours",
-        "trailstop/daemon/ownership.py",
+        "trailstop/daemon/reading/ownership.py",
         "return kind_at(price, guarded) is not StopKind.FOREIGN",
         "return price is not None",
         (f"{SHARED}test_a_stop_moved_tighter_by_hand_is_the_floor_and_ours_goes_on_from_there",),

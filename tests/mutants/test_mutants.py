@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSED, FAILED = 0, 1
 """Exit states of pytest; the others are an error of the run, which kills no mutant."""
 PATIENCE_S = 110
-WHOLE_CHAIN = ("tests/acceptance/",)
+WHOLE_CHAIN = ("tests/acceptance/", "tests/failure_modes/")
 """Tests from the exchange to the exchange; the others are unit tests."""
 
 
