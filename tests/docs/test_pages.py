@@ -63,7 +63,7 @@ def test_the_settings_page_equals_the_code():
 
 def test_the_settings_page_has_each_section_of_the_code():
     sections = {section for _, section, _ in settings_page.SECTIONS}
-    assert sections == {"trailstop", "account", "policy", "guard", "paper"}
+    assert sections == {"trailstop", "account", "policy", "guard", "feed", "paper"}
     names = [row[0].strip("`") for row in table(SETTINGS, "setting")]
     assert names == list(section_settings("trailstop"))
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from typing import get_args
 
 import msgspec
 import pytest
@@ -20,6 +21,9 @@ from trailstop.config.keys import own_key_name, own_secret_name
 from trailstop.demo.result import DemoResult
 from trailstop.domain.position import Cause
 from trailstop.paper.control_acts import ACTS
+from trailstop.paper.trouble.faults import Fault
+from trailstop.paper.trouble.kinds import FaultKind
+from trailstop.paper.trouble.plan import decode_plan
 
 BENCH, TEST, CHECK = "bench", "test", "check"
 BOOTSTRAP = (BENCH, TEST, CHECK, "fmt")
@@ -139,3 +143,15 @@ def test_what_a_person_is_shown_to_do_is_understood_by_the_paper_exchange():
     for body, act in shown:
         kind, _ = ACTS[act]
         assert msgspec.json.decode(body, type=kind)
+
+
+def test_the_fault_and_the_plan_that_are_shown_are_accepted():
+    fault, plan = blocks(README, "json")
+    assert msgspec.json.decode(fault, type=Fault).kind == "unknown"
+    assert len(decode_plan(plan.encode()).items) > 1
+
+
+def test_each_kind_of_fault_is_named():
+    kinds = set(get_args(FaultKind))
+    named = {name for _, cell in table(README, "faults") for name in re.findall(r"`(\w+)`", cell)}
+    assert named == {name for kind in kinds for name in (get_args(kind) or (kind,))}
