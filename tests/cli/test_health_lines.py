@@ -26,7 +26,7 @@ def shown(width=120, *, exchange=WELL, feed=FEED, **changes):
 def test_delay_and_use_of_the_limits_are_shown():
     line = next(line for line in shown().splitlines() if line.startswith("main on binance:"))
     assert "stream 52 ms late, at most 210 ms" in line
-    assert "weight 10 %; orders 1 %; its clock +12 ms" in line
+    assert "weight 10 %; orders 1 %; its clock +12 ms from ours" in line
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,11 @@ def test_delay_and_use_of_the_limits_are_shown():
 )
 def test_what_is_wrong_is_said(exchange, feed, words):
     assert words in shown(exchange=replace(WELL, **exchange), feed=replace(FEED, **feed))
+
+
+def test_a_price_that_seems_to_come_early_comes_at_once():
+    early = replace(FEED, delay_stream=Delays(count=3, mean_ms=-14, max_ms=-9))
+    assert "stream 0 ms late, at most 0 ms" in shown(feed=early)
 
 
 def test_asking_for_prices_is_no_worry_where_it_was_chosen():

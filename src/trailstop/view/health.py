@@ -66,7 +66,9 @@ def _prices(feed: FeedHealth) -> list[str]:
     words = []
     for name, delays in (("stream", feed.delay_stream), ("polling", feed.delay_polling)):
         if delays.mean_ms is not None and delays.max_ms is not None:
-            words.append(f"{name} {span(delays.mean_ms)} late, at most {span(delays.max_ms)}")
+            # The exchange's clock is an estimate: what seems to come early comes at once.
+            mean, most = (span(max(0, value)) for value in (delays.mean_ms, delays.max_ms))
+            words.append(f"{name} {mean} late, at most {most}")
     refused = sum(count for counts in feed.refused.values() for count in counts.values())
     if refused:
         words.append(f"{refused} prices refused")
@@ -78,7 +80,7 @@ def _requests(exchange: VenueHealth) -> list[str]:
     if exchange.orders_limit:
         words.append(f"orders {_share(exchange.orders_used, exchange.orders_limit)}")
     offset = exchange.clock_offset_ms
-    words.append(f"its clock {offset:+d} ms")
+    words.append(f"its clock {offset:+d} ms from ours")
     return words
 
 
