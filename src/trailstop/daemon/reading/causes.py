@@ -83,7 +83,8 @@ def turned_round(executions: Sequence[Execution], position: Position) -> bool:
 
     `executions` are those of the epoch up to its end, `position` as it was known last: the
     newest fills may not have been told. Where it is not known when the position was opened its
-    opening fill is missing, so that the fills do not add up to its size.
+    opening fill is missing, so that the fills do not add up to its size. What the exchange itself
+    closes, and a stop of the position, never opens the opposite one.
     """
     size, crossed, whole = Decimal(0), False, position.opened_at_ms is not None
     for fill in executions:
@@ -91,6 +92,8 @@ def turned_round(executions: Sequence[Execution], position: Position) -> bool:
         before, size = size, size + (fill.quantity if adds else -fill.quantity)
         crossed = before > 0 > size
     fills = closing_fills(executions, position.side)
+    if fills and fills[-1].origin is not Origin.ORDER:
+        return False
     return (crossed and whole) or bool(fills and fills[-1].quantity > position.quantity)
 
 
