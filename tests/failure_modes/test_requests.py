@@ -40,12 +40,9 @@ async def told(table, account, words):
 
 
 def health(table, account):
-    (venue,) = [
-        row.venue
-        for row in table.daemon._accounts  # noqa: SLF001 - what the lead shows is no clock yet
-        if row.venue.account == account
-    ]
-    return venue.health()
+    """How the exchange fares for an account, as `status` tells it."""
+    rows = table.daemon.facade.status().accounts
+    return next(row.exchange for row in rows if row.name == account)
 
 
 async def trailing(table, side, gain="2"):
