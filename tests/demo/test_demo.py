@@ -147,7 +147,7 @@ def running(environ):
 def test_it_leaves_no_process_behind(running, number, status):
     process, children = running
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=90)
     assert process.returncode == status
     assert "Traceback" not in errors
     assert wait_until(lambda: not any(map(is_alive, children)))
@@ -158,6 +158,6 @@ def test_it_leaves_no_process_behind(running, number, status):
 def test_a_process_that_dies_is_told_in_one_line(running, which, name):
     process, children = running
     os.kill(children[which], signal.SIGKILL)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=90)
     assert process.returncode == 1
     assert errors.splitlines() == [f"trailstop: the {name} was killed (SIGKILL)"]

@@ -281,7 +281,7 @@ def _tighten(trail: Trail, event: ev.TightenAsked) -> Step:
 
 def _permitted(trail: Trail, event: ev.MovePermitted) -> Step:
     """The limits have room for this trail: its exact stop goes now, or the room is another's."""
-    if trail.phase is Phase.TRIGGERED:
+    if trail.phase is Phase.TRIGGERED or trail.policy.pacing != "budget":
         return trail, ()
     return pace(trail, event.at_ms, permitted=True)
 

@@ -21,8 +21,8 @@ from trailstop.venues.connects import ConnectBudget
 PERCENT = 100
 RESERVE_PERCENT = 20
 """Share of every limit that only protective requests may use."""
-WRITES_PERCENT = 5
-"""Share of it that is left to writes alone: the urgent reads of a crowd leave the stops room."""
+URGENT_PERCENT = 0
+"""Share of it that reads leave which a position waits for: without them it gets no stop."""
 OTHERS_PERCENT = 75
 """Share of it that reads leave which can wait for minutes."""
 MS_PER_SECOND = 1_000
@@ -43,7 +43,7 @@ _left_by_reads: ContextVar[int] = ContextVar("left_by_reads", default=RESERVE_PE
 
 def is_urgent() -> bool:
     """Whether a position waits for the reads made here."""
-    return _left_by_reads.get() == WRITES_PERCENT
+    return _left_by_reads.get() == URGENT_PERCENT
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def _leaving(percent: int) -> Iterator[None]:
 
 def urgent_reads(urgent: bool = True) -> AbstractContextManager[None]:
     """Let the reads made within use the reserve: a position waits for its stop behind them."""
-    return _leaving(WRITES_PERCENT if urgent else RESERVE_PERCENT)
+    return _leaving(URGENT_PERCENT if urgent else RESERVE_PERCENT)
 
 
 def patient_reads() -> AbstractContextManager[None]:

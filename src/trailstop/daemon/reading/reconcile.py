@@ -49,7 +49,9 @@ LIQUIDATION_STEP = 1_000
 LEFT_PASS_SECONDS = 0.3
 """How long a pass that is under way may still take when another one becomes urgent."""
 FAILED_PASS_SECONDS = 0.5
-"""Pause before a pass is tried again after a failed read; doubled, up to the usual one."""
+"""Pause before a pass is tried again after a failed read; doubled up to the next figure."""
+FAILED_PASS_SECONDS_MAX = 2.0
+"""What changed during an outage is to be covered a pass and an order after its end."""
 FAILED_PASSES_COUNTED = 10
 
 NO_ENTRY = (
@@ -96,7 +98,7 @@ class Reconciler:
             # Failing reads weigh as much as others: nothing would be left for what comes next.
             pause_seconds = FAILED_PASS_SECONDS * 2**failed
             failed = min(failed + 1, FAILED_PASSES_COUNTED)
-            await account.clock.sleep(min(float(guard.reconcile_seconds), pause_seconds))
+            await account.clock.sleep(min(FAILED_PASS_SECONDS_MAX, pause_seconds))
 
     async def _one_pass_unless_wanted(self, wishes: Wishes) -> bool:
         """Make a pass, but leave one that waits for its turn where a position waits for another.
