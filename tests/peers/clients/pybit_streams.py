@@ -57,6 +57,13 @@ class Desk:
         return answers[0] if answers else None
 
 
+def end(socket):
+    """Close it; pybit waits without end for what one of its threads may have closed already."""
+    closing = threading.Thread(target=socket.exit, daemon=True)
+    closing.start()
+    closing.join(PATIENCE_S)
+
+
 def until(look):
     deadline_s = time.monotonic() + PATIENCE_S
     while not look() and time.monotonic() < deadline_s:
@@ -84,7 +91,7 @@ def watch_market(where):
     stream.unsubscribe(f"tickers.{SYMBOL}")
     until(lambda: len(stream.subscriptions) < before)
     left = list(stream.callback_directory)
-    stream.exit()
+    end(stream)
     return {"first": first, "merged": moved, "left": left}
 
 
@@ -154,7 +161,7 @@ def trade(where, desk):
     told["statuses"] = [
         row["orderStatus"] for row in heard["orders"].rows if row["orderId"] == own_stop
     ]
-    stream.exit()
+    end(stream)
     return told
 
 
@@ -162,7 +169,7 @@ def main():
     where = place()
     desk = Desk(where)
     understood = {"market": watch_market(where), "account": trade(where, desk)}
-    desk.socket.exit()
+    end(desk.socket)
     say(understood)
 
 
