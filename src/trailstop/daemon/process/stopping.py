@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from types import FrameType
 
 INTERRUPTED = 130
+STDERR = 2
 SHOW_CURSOR = "\x1b[?25h"
 """A live view may have hidden it and has no time left to show it again."""
 
@@ -33,7 +33,9 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
 
 
 def _end_at_once(_number: int, _frame: FrameType | None) -> None:
-    cursor = SHOW_CURSOR if sys.stderr.isatty() else ""
-    sys.stderr.write(f"{cursor}trailstop: ended at once; the stops stay on the exchange\n")
-    sys.stderr.flush()
+    cursor = SHOW_CURSOR if os.isatty(STDERR) else ""
+    words = f"{cursor}trailstop: ended at once; the stops stay on the exchange\n"
+    # Past sys.stderr, in whose midst this may come: it refuses a second writer.
+    with contextlib.suppress(OSError):
+        os.write(STDERR, words.encode())
     os._exit(INTERRUPTED)
