@@ -9,34 +9,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.fixtures import (
-    exchange,
-    hedge,
-    one_layer,
-    one_way,
-    overlap,
-    pytest_generate_tests,
-    side,
-    sit,
-    sit_both,
-    two_layers,
-)
+from tests.acceptance.fixtures import *  # noqa: F403 - its `__all__` names the fixtures and the hook
 from tests.acceptance.table import Ended, Table
 from tests.failure_modes.stories import as_property, judge, measure
 from tests.failure_modes.table import ModesTable
-
-__all__ = [
-    "exchange",
-    "hedge",
-    "one_layer",
-    "one_way",
-    "overlap",
-    "pytest_generate_tests",
-    "side",
-    "sit",
-    "sit_both",
-    "two_layers",
-]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

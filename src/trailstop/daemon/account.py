@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Literal
@@ -86,6 +86,7 @@ class AccountGuard:
         self.hub = hub
         self.moves = moves
         self.legs: dict[Leg, GuardedLeg] = {}
+        self._by_symbol: dict[str, list[GuardedLeg]] = {}
         self.not_guarded: set[Leg] = set()
         self.streams: dict[str, bool] = {}
         self.traits = AccountTraits()
@@ -94,7 +95,7 @@ class AccountGuard:
         self.feeder = Feeder(store, hub, venue.exchange_ms)
         self.wishes = Wishes()
         self._stop_reports = StopReports(self)
-        self.market = MarketSide(self.feed, self._on, venue.exchange_ms)
+        self.market = MarketSide(self.feed, self.on, venue.exchange_ms)
         self._opened_ms: dict[Leg, int] = {}
         self._flat_ms: dict[Leg, int] = {}
         self._fees: dict[str, Fees] = {}
@@ -239,15 +240,15 @@ class AccountGuard:
         if fees != guarded.trail.fees and not guarded.ended:
             self.feed(guarded, ev.FeesKnown(fees, self.venue.exchange_ms()))
 
-    def status_of(self, guarded: GuardedLeg) -> LegStatus:
-        """One leg as people see it at this moment."""
-        return guarded.status(self.venue.exchange_ms(), self.pass_every_ms)
+    def leg_statuses(self) -> list[LegStatus]:
+        """The guarded legs as people see them at this moment, in their order."""
+        now_ms, pass_every_ms = self.venue.exchange_ms(), self.pass_every_ms
+        return [self.legs[leg].status(now_ms, pass_every_ms) for leg in sorted(self.legs)]
 
     @property
     def pass_every_ms(self) -> int:
         """Time between two passes over the guarded symbols, as set or as the limits allow."""
-        symbols = len({leg.symbol for leg in self.legs})
-        least_seconds = self.venue.pass_seconds(symbols)
+        least_seconds = self.venue.pass_seconds(len(self._by_symbol))
         seconds = max(float(self.config.guard.reconcile_seconds), least_seconds)
         return int(seconds * MS_PER_SECOND)
 
@@ -258,10 +259,23 @@ class AccountGuard:
 
     def watch(self) -> None:
         """Watch the prices of every guarded symbol."""
-        symbols = frozenset(leg.symbol for leg in self.legs)
+        by_symbol: dict[str, list[GuardedLeg]] = {}
+        for leg, guarded in self.legs.items():
+            by_symbol.setdefault(leg.symbol, []).append(guarded)
+        self._by_symbol = by_symbol
+        symbols = frozenset(by_symbol)
         self.market.watch(symbols)
         if self.config.feed.mode == "stream":
             self.venue.watch(symbols)
+
+    def on(self, symbol: str) -> Sequence[GuardedLeg]:
+        """The guarded legs of a symbol; every price asks."""
+        return self._by_symbol.get(symbol, ())
+
+    def remove(self, leg: Leg) -> None:
+        """Guard a leg no more."""
+        del self.legs[leg]
+        self.watch()
 
     def untold(self) -> None:
         """Doubt the account stream: a read shows what it, up for a while, has not told."""
@@ -333,9 +347,6 @@ class AccountGuard:
             case StreamState(stream, up, text):
                 self._on_stream(stream, up, text)
 
-    def _on(self, symbol: str) -> Iterable[GuardedLeg]:
-        return [guarded for leg, guarded in self.legs.items() if leg.symbol == symbol]
-
     def _on_position(self, report: PositionReport) -> None:
         leg, quantity = report.leg, report.quantity
         guarded = self.legs.get(leg)
@@ -380,7 +391,7 @@ class AccountGuard:
     def _on_instrument(self, changed: InstrumentChanged) -> None:
         """Go by the symbol's new grid; tell of a market that no longer trades."""
         now_ms = self.venue.exchange_ms()
-        for guarded in self._on(changed.symbol):
+        for guarded in self.on(changed.symbol):
             if changed.instrument != guarded.trail.instrument:
                 self.feed(guarded, ev.InstrumentChanged(changed.instrument, now_ms))
             if changed.status != "trading":

@@ -308,8 +308,4 @@ class PriceWatch:
 
     def _legs(self, symbol: str) -> list[GuardedLeg]:
         """Guarded legs of a symbol that have had a price."""
-        return [
-            guarded
-            for leg, guarded in self._account.legs.items()
-            if leg.symbol == symbol and guarded.trail.price is not None
-        ]
+        return [guarded for guarded in self._account.on(symbol) if guarded.trail.price is not None]

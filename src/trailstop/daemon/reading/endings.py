@@ -28,10 +28,9 @@ class Endings:
         """The leg is proven flat: end the epoch and find out why."""
         account = self._account
         leg = guarded.trail.leg
-        del account.legs[leg]
+        account.remove(leg)
         self._proofs.ended(leg, guarded.flat_ms)
         guarded.finish()
-        account.watch()
         account.supervisor.spawn(f"end {leg}", self._tell_end(guarded))
 
     async def _tell_end(self, guarded: GuardedLeg) -> None:

@@ -217,7 +217,7 @@ class Recovery:
         """The settings leave this leg out now: its stops stay as they are, and are its owner's."""
         account = self._account
         guarded = account.restore(trail, generation=0)
-        del account.legs[trail.leg]
+        account.remove(trail.leg)
         guarded.finish()
         now_ms = account.venue.exchange_ms()
         account.feeder.end(guarded, ev.PositionClosed(Cause.RELEASED, now_ms))

@@ -79,11 +79,7 @@ class Facade:
                 )
                 for account in self._accounts
             ),
-            legs=tuple(
-                account.status_of(guarded)
-                for account in self._accounts
-                for _, guarded in sorted(account.legs.items(), key=lambda item: item[0])
-            ),
+            legs=tuple(status for account in self._accounts for status in account.leg_statuses()),
             counters=dict(self._counters),
             loop_lag_ms=self._loop_lag_ms(),
             store_failure=None if failure is None else str(failure),

@@ -66,7 +66,8 @@ class MoveBudget:
         if trail.live_stop is None and guarded.executor.pending:
             self._watch(mover, guarded)
         if not _wants(guarded):
-            if self._waiting.pop(leg, None) is not None:
+            # Almost every price comes here, and almost never does anything wait.
+            if self._waiting and self._waiting.pop(leg, None) is not None:
                 self._rest()
             return
         waiting = self._waiting.get(leg)
