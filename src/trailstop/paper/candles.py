@@ -11,31 +11,15 @@ from decimal import Decimal
 import msgspec
 
 from trailstop.paper.model import ZERO, Kline, Rejection, RejectKind
-from trailstop.paper.settings import HOUR_US, MINUTE_US
+from trailstop.paper.settings import MINUTE_US
+from trailstop.recorded.names import INTERVALS_US
 
 MINUTES_KEPT = 60 * 24 * 45
 """One-minute candles kept for a market, a month and a half; older ones are forgotten."""
-DAY_US = 24 * HOUR_US
-WEEK_US = 7 * DAY_US
-WEEK_SHIFT_US = 4 * DAY_US
+WEEK_US = INTERVALS_US["1w"]
+WEEK_SHIFT_US = 4 * INTERVALS_US["1d"]
 """Weeks begin on Mondays; the Unix epoch was a Thursday, four days before one."""
 MONTH = "1M"
-INTERVALS_US = {
-    "1m": MINUTE_US,
-    "3m": 3 * MINUTE_US,
-    "5m": 5 * MINUTE_US,
-    "15m": 15 * MINUTE_US,
-    "30m": 30 * MINUTE_US,
-    "1h": HOUR_US,
-    "2h": 2 * HOUR_US,
-    "4h": 4 * HOUR_US,
-    "6h": 6 * HOUR_US,
-    "8h": 8 * HOUR_US,
-    "12h": 12 * HOUR_US,
-    "1d": DAY_US,
-    "3d": 3 * DAY_US,
-    "1w": WEEK_US,
-}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -9,10 +9,10 @@ from typing import Final, Literal
 
 from trailstop.errors import DataError
 from trailstop.paper.openings import Leg, Schedule
-from trailstop.paper.prices.formats import Kind
-from trailstop.paper.prices.market import symbol_in
 from trailstop.paper.prices.rows import PriceFile
 from trailstop.paper.settings import MINUTE_US, SECOND_US
+from trailstop.recorded.formats import Kind
+from trailstop.recorded.names import MARK, symbol_in
 
 US_PER_MS: Final = 1_000
 FIRST_MS: Final = 10_000
@@ -58,7 +58,7 @@ def _symbols(data: Sequence[Path]) -> list[str]:
         column = file.columns.get("symbol")
         if column is not None:
             found += dict.fromkeys(row[column].strip() for _, _, row in file.rows())
-        elif "-mark" not in path.name:
+        elif MARK not in path.name:
             found.append(_named(path))
     return found
 

@@ -12,12 +12,16 @@ import pytest
 from trailstop.errors import DataError
 from trailstop.paper.model import Market
 from trailstop.paper.prices.files import load_tapes
-from trailstop.paper.prices.market import symbol_in
 from trailstop.paper.prices.tape import FundingRate, MarkPrice, Point, Print, Quote
 from trailstop.paper.settings import WorldSettings
+from trailstop.recorded.names import symbol_in
 
 SETTINGS = WorldSettings()
 RECORDED = Path(__file__).parents[4] / "shared" / "market-data"
+QUOTE_BARS = (
+    "open_time_ms,bid_open,bid_high,bid_low,bid_close,ask_open,ask_high,ask_low,ask_close\n"
+    "1700000040000,10.5,10.7,10.4,10.6,10.6,10.8,10.5,10.7\n"
+)
 BARS = "open_time_ms,open,high,low,close,volume\n"
 BAR_ROWS = "1700000040000,10.5,10.70,10.4,10.6,4\n1700000100000,10.6,10.6,10.25,10.3,12\n"
 
@@ -156,6 +160,7 @@ def test_zero_prices_of_the_trade_stream_are_dropped_and_counted(tmp_path):
         (BARS + BAR_ROWS + "soon,10,11,9,10,1\n", ("line 4", "'soon' is no time")),
         (BARS + BAR_ROWS + "1700000100000,10,11,9,10,1\n", ("line 4", "not after")),
         ("when,what\n1,2\n", ("line 1", "unknown")),
+        (QUOTE_BARS, ("bars of bid and ask", "give bars of traded prices")),
         ("", ("empty",)),
         ("\xff\xfe,,", ("line 1", "unknown")),
         (BARS, ("no rows",)),

@@ -7,7 +7,6 @@ before anything starts, and once as a stream while time runs.
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -16,15 +15,14 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from trailstop.errors import DataError
-from trailstop.paper.candles import INTERVALS_US
 from trailstop.paper.prices.bars import bar_marks, bar_prints
-from trailstop.paper.prices.formats import Kind, exponent_of
-from trailstop.paper.prices.market import derive_market, symbol_in
+from trailstop.paper.prices.market import derive_market
 from trailstop.paper.prices.rows import PriceFile, Row
 from trailstop.paper.prices.tape import FundingRate, MarkPrice, Point, Print, Quote, Tape
 from trailstop.paper.settings import MINUTE_US, WorldSettings
+from trailstop.recorded.formats import Kind, exponent_of
+from trailstop.recorded.names import MARK, interval_in, symbol_in
 
-_INTERVAL = re.compile(r"[_-](\d{1,2}[mhdw])(?=[_.-])")
 _PRICE_FIELDS = {
     Kind.BARS: ("open", "high", "low", "close"),
     Kind.TRADES: ("price",),
@@ -112,7 +110,7 @@ def _survey(file: PriceFile, window: _Window) -> list[_Part]:
     named = symbol_in(file.path.name)
     parts: dict[str, _Part] = {}
     column = file.columns.get("symbol")
-    is_mark = file.kind is Kind.BARS and "-mark" in file.path.name
+    is_mark = file.kind is Kind.BARS and MARK in file.path.name
     before: dict[str, int] = {}
     for line, time_us, row in file.rows():
         symbol = named if column is None else row[column].strip()
@@ -135,7 +133,7 @@ def _survey(file: PriceFile, window: _Window) -> list[_Part]:
         if window.after_start(moment):
             _take_in(part, window, line, moment, row, known_time=time_us is not None)
     for part in parts.values():
-        part.interval_us = _named_interval(file.path.name) or part.interval_us or MINUTE_US
+        part.interval_us = interval_in(file.path.name) or part.interval_us or MINUTE_US
     return list(parts.values())
 
 
@@ -287,8 +285,3 @@ def _rates(part: _Part, window: _Window, symbol: str) -> Iterator[FundingRate]:
     for line, time_us, row in _rows_of(part, window, symbol):
         assert time_us is not None, "only quotes may lack a time"
         yield part.file.funding(line, time_us, row)
-
-
-def _named_interval(name: str) -> int | None:
-    found = _INTERVAL.search(name)
-    return INTERVALS_US.get(found.group(1)) if found else None

@@ -15,9 +15,10 @@ from typing import Literal
 from msgspec import Struct
 
 from trailstop.paper.prices.bars import Bar, bar_prints
-from trailstop.paper.prices.market import derive_market, power_of_ten
+from trailstop.paper.prices.market import derive_market
 from trailstop.paper.prices.tape import Print, Tape
 from trailstop.paper.settings import MINUTE_US, WorldSettings
+from trailstop.recorded.formats import power_of_ten
 
 MILLION = 1_000_000
 PRICE_DIGITS = 6

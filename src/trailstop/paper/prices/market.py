@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 
 from trailstop.paper.model import Market
 from trailstop.paper.settings import WorldSettings
-
-QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "BTC", "ETH", "BNB", "EUR")
-_SYMBOL = re.compile(
-    rf"(?<![A-Z0-9])([A-Z0-9]*[A-Z0-9](?:{'|'.join(QUOTES)}))(?=\d{{4}}-|[^A-Z0-9]|$)"
-)
+from trailstop.recorded.formats import power_of_ten
+from trailstop.recorded.names import QUOTES
 
 PRICE_PRECISION_BEYOND_TICK = 1
 """Prices may be written with one decimal more than the tick has, as on the real exchange, so that
@@ -27,23 +23,12 @@ TRIGGER_PROTECT = Decimal("0.05")
 MAX_LEVERAGE = 125
 
 
-def symbol_in(name: str) -> str | None:
-    """The first market symbol in a file's name, None where there is none."""
-    found = _SYMBOL.search(name)
-    return found.group(1) if found else None
-
-
 def split_symbol(symbol: str) -> tuple[str, str]:
     """Base and quote asset; a symbol with an unknown quote is taken to be quoted in USDT."""
     for quote in QUOTES:
         if symbol.endswith(quote) and symbol != quote:
             return symbol[: -len(quote)], quote
     return symbol, "USDT"
-
-
-def power_of_ten(exponent: int) -> Decimal:
-    """Ten to a whole power, without trailing zeros."""
-    return Decimal((0, (1,), exponent)) if exponent <= 0 else Decimal(10**exponent)
 
 
 def derive_market(

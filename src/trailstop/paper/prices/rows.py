@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from trailstop.errors import DataError
 from trailstop.paper.prices.bars import Bar
-from trailstop.paper.prices.formats import Format, Kind, parse_time_us, recognise
 from trailstop.paper.prices.tape import FundingRate, Print, Quote
+from trailstop.recorded.files import opened
+from trailstop.recorded.formats import Format, Kind, format_of, parse_time_us
 
 Row = list[str]
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[TextIO]:
-    """The file's text; `.gz` and `.zip` (with one file inside) are unpacked while reading."""
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-                if len(names) != 1:
-                    raise DataError(f"{path}: an archive must hold one file, this has {len(names)}")
-                with archive.open(names[0]) as raw:
-                    yield io.TextIOWrapper(raw, encoding="utf-8", newline="")
-        elif path.suffix == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8", newline="") as text:
-                yield text
-        else:
-            with path.open(encoding="utf-8", newline="") as text:
-                yield text
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file; check the path") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a text file; give CSV, as it is or in .gz or .zip") from None
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read ({error}); fetch it again") from error
 
 
 class PriceFile:
@@ -54,17 +26,9 @@ class PriceFile:
         """Rows of the last reading with a price or quantity of zero or below."""
         with opened(path) as text:
             first = next(csv.reader(text), None)
-        if not first:
-            raise DataError(f"{path}: the file is empty")
-        if any(name.strip().lower() == "bid_open" for name in first):
+        self.format: Format = format_of(path, first or ())
+        if self.kind is Kind.QUOTE_BARS:
             raise DataError(f"{path}: bars of bid and ask; give bars of traded prices instead")
-        found = recognise(first)
-        if found is None:
-            raise DataError(
-                f"{path}, line 1: these columns are unknown; give klines, trades, aggregate "
-                "trades or bookTicker of Binance or Bybit, or timestamp,open,high,low,close,volume"
-            )
-        self.format: Format = found
 
     @property
     def kind(self) -> Kind:

@@ -1,8 +1,9 @@
 """Which columns a file of prices has, recognised from its header or its first row.
 
 Known are the tables of bars, trades, aggregate trades, best bid and ask, and funding rates as
-Binance and Bybit publish them, with and without header, and plain
-`timestamp,open,high,low,close,volume`.
+Binance and Bybit publish them, with and without header, plain
+`timestamp,open,high,low,close,volume`, and bars of the best bid and ask (`bid_open` to
+`ask_close`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from pathlib import Path
 
 from msgspec import Struct
+
+from trailstop.errors import DataError
 
 SECONDS_BELOW = 10**11
 MILLISECONDS_BELOW = 10**14
 MICROSECONDS_BELOW = 10**17
+NANOSECONDS_BELOW = 10**20
 """A Unix time's unit follows from its size: 10^11 seconds are in the year 5138, and so on."""
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,6 +30,7 @@ class Kind(Enum):
     """What the rows of a file are."""
 
     BARS = "bars"
+    QUOTE_BARS = "bars of the best bid and ask"
     TRADES = "trades"
     QUOTES = "best bid and ask"
     FUNDING = "funding rates"
@@ -38,6 +44,9 @@ class Format(Struct, frozen=True):
     has_header: bool
 
 
+_QUOTE_BARS = tuple(
+    f"{quote}_{price}" for quote in ("bid", "ask") for price in ("open", "high", "low", "close")
+)
 _ALIASES: dict[str, tuple[str, ...]] = {
     "open": ("open",),
     "high": ("high",),
@@ -53,11 +62,14 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "bid_quantity": ("bid_qty", "best_bid_qty"),
     "ask": ("ask_px", "best_ask_price"),
     "ask_quantity": ("ask_qty", "best_ask_qty"),
+    **{name: (name,) for name in _QUOTE_BARS},
     "rate": ("funding_rate", "last_funding_rate"),
     "received": ("recv_ns",),
 }
+_BAR_TIMES = ("open_time_ms", "open_time", "opentime", "timestamp", "start", "time", "date")
 _TIMES: dict[Kind, tuple[str, ...]] = {
-    Kind.BARS: ("open_time_ms", "open_time", "opentime", "timestamp", "start", "time", "date"),
+    Kind.BARS: _BAR_TIMES,
+    Kind.QUOTE_BARS: _BAR_TIMES,
     Kind.TRADES: (
         "trade_time_us",
         "trade_time_ms",
@@ -70,6 +82,7 @@ _TIMES: dict[Kind, tuple[str, ...]] = {
 }
 _NEEDED: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (Kind.BARS, ("open", "high", "low", "close")),
+    (Kind.QUOTE_BARS, _QUOTE_BARS),
     (Kind.QUOTES, ("bid", "ask", "bid_quantity", "ask_quantity")),
     (Kind.TRADES, ("price", "quantity")),
     (Kind.FUNDING, ("rate",)),
@@ -78,6 +91,22 @@ _HEADERLESS_BARS = {"time": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volu
 _HEADERLESS_TRADES = {"price": 1, "quantity": 2, "time": 4, "buyer_maker": 5}
 _HEADERLESS_AGGREGATES = {"price": 1, "quantity": 2, "time": 5, "buyer_maker": 6}
 _BOOLEANS = ("true", "false")
+
+
+def format_of(path: Path, first_row: Sequence[str]) -> Format:
+    """The format of a file by its first row or its columns' names.
+
+    Raises DataError, one line that says what can be read, where it is none that is known.
+    """
+    if not first_row:
+        raise DataError(f"{path}: the file is empty")
+    found = recognise(first_row)
+    if found is None:
+        raise DataError(
+            f"{path}, line 1: these columns are unknown; give klines, trades, aggregate "
+            "trades or bookTicker of Binance or Bybit, or timestamp,open,high,low,close,volume"
+        )
+    return found
 
 
 def recognise(first_row: Sequence[str]) -> Format | None:
@@ -132,6 +161,11 @@ def exponent_of(text: str) -> int:
     return len(whole) - len(whole.rstrip("0"))
 
 
+def power_of_ten(exponent: int) -> Decimal:
+    """Ten to a whole power, without trailing zeros."""
+    return Decimal((0, (1,), exponent)) if exponent <= 0 else Decimal(10**exponent)
+
+
 def _headerless(row: Sequence[str]) -> Format | None:
     flags = [index for index, cell in enumerate(row) if cell.strip().lower() in _BOOLEANS]
     if flags and flags[0] == _HEADERLESS_TRADES["buyer_maker"]:
@@ -152,7 +186,7 @@ def _number(text: str) -> Decimal | None:
 
 
 def _scaled(number: Decimal) -> int | None:
-    if number <= 0:
+    if number <= 0 or number >= NANOSECONDS_BELOW:
         return None
     if number < SECONDS_BELOW:
         return int(number * 1_000_000)
