@@ -135,7 +135,11 @@ class Story:
                 if reason is ev.Refusal.BAND:
                     nearest = None if words[1] == "none" else D(words[1])
                     words = words[1:]
-                return ev.StopRefused(reason, "no", at, nearest), words[1:]
+                again_ms = None
+                if reason is ev.Refusal.FULL and words[1:] and words[1].isdigit():
+                    again_ms = int(words[1])
+                    words = words[1:]
+                return ev.StopRefused(reason, "no", at, nearest, again_ms), words[1:]
             case "unknown":
                 return ev.StopUnknown(at), words
             case "triggered":

@@ -45,6 +45,34 @@ def test_a_refused_move_leaves_the_live_stop_and_is_asked_for_again(
     )
 
 
+def test_a_first_stop_that_waits_for_the_limits_is_held_and_goes_out_when_they_allow() -> None:
+    check(
+        """
+        open long 100
+        price 100           place 98
+        1s refused full 700 phase inactive hold budget wake 1.7s
+        1.2s price 100.1    hold budget wake 1.7s
+        1.7s time           place 98
+        1.8s refused full   hold budget wake 2.8s
+        2.8s time           place 98
+        3s ack              live 98
+        """,
+        SETTINGS,
+    )
+
+
+def test_a_stop_that_must_not_wait_and_has_to_is_told() -> None:
+    check(
+        START
+        + """
+        4s price 101.5      move 101
+        5s refused full 700 alarm stop_refused live 98 hold refused wake 5.7s
+        5.7s time           move 101
+        """,
+        SETTINGS,
+    )
+
+
 def test_a_repeated_refusal_is_told_once() -> None:
     check(
         START

@@ -384,7 +384,7 @@ def test_a_move_that_would_have_taken_the_reserve_is_asked_for_again_by_itself()
         12s price 101.8  hold budget
         12s permit       move 101.3
         13s refused budget  hold budget wake 13.5s
-        13.2s permit     hold refused wake 13.5s
+        13.2s permit     hold budget wake 13.5s
         13.5s time       hold budget wake never
         14s permit       move 101.3
         """,

@@ -176,7 +176,7 @@ def test_an_overflow_of_orders_closes_orders_only():
 
     first, second, cancelled = play_venue(scenario)
     assert isinstance(cancelled, Acknowledged)
-    assert first.reason is second.reason is Refusal.TRANSIENT
+    assert (first.reason, second.reason) == (Refusal.TRANSIENT, Refusal.FULL)
     assert 0 < first.retry_after_ms <= 10_000
 
 

@@ -320,7 +320,7 @@ def test_too_many_visits_are_waited_for_as_long_as_the_exchange_says():
 
     first, second, sent, third = play_venue(scenario)
     assert (first.reason, first.retry_after_ms) == (Refusal.TRANSIENT, 700)
-    assert (second.reason, second.retry_after_ms, sent) == (Refusal.TRANSIENT, 700, 1)
+    assert (second.reason, second.retry_after_ms, sent) == (Refusal.FULL, 700, 1)
     assert isinstance(third, Acknowledged)
 
 
@@ -353,7 +353,7 @@ def test_one_endpoint_sends_ten_a_second_and_the_account_the_rest_later():
 
     outcomes, other, later = play_rest(scenario)
     kinds = [getattr(outcome, "kind", None) for outcome in outcomes]
-    assert kinds == [None] * 10 + [FailureKind.TRANSIENT]
+    assert kinds == [None] * 10 + [FailureKind.FULL]
     assert outcomes[-1].retry_after_ms == 1_000 + TRAVEL_SPREAD_MS
     assert not hasattr(other, "kind")
     assert not hasattr(later, "kind")
@@ -369,7 +369,7 @@ def test_the_limit_that_the_answers_state_replaces_ours():
     first, second, third = play_rest(scenario)
     assert not hasattr(first, "kind")
     assert not hasattr(second, "kind")
-    assert third.kind is FailureKind.TRANSIENT, "nineteen others had been sent from elsewhere"
+    assert third.kind is FailureKind.FULL, "nineteen others had been sent from elsewhere"
 
 
 def test_reads_of_one_endpoint_wait_for_their_turn_and_leave_a_reserve():

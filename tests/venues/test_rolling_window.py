@@ -33,6 +33,17 @@ def test_no_span_of_its_length_ever_holds_more_than_the_limit(gaps, limit):
         assert sum(at <= other < at + 1_000 for other in sent) <= limit
 
 
+def test_those_who_are_turned_away_come_again_one_window_after_the_other():
+    now_ms = [0]
+    address = AddressBudget(RollingWindow(10_000, 5_000))
+    governor = Governor(lambda: now_ms[0], _asleep, address, (RollingWindow(3, 1_000),))
+    waits = [governor.protective(1, 1) for _ in range(11)]
+    assert waits == [0] * 3 + [1_000] * 3 + [2_000] * 3 + [3_000] * 2
+    for turn_ms in waits[3:]:
+        now_ms[0] = turn_ms
+        assert governor.protective(1, 1) == 0, "each finds the room that it was promised"
+
+
 def test_what_others_used_counts_from_when_it_is_told():
     window = RollingWindow(10, 1_000)
     window.add(0, 2)

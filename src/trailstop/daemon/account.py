@@ -32,6 +32,7 @@ from trailstop.domain.position import Fees, Leg, Phase, Position
 from trailstop.domain.price import Side
 from trailstop.engine import events as ev
 from trailstop.engine.begin import begin
+from trailstop.engine.explain import hold_text
 from trailstop.engine.trail import Trail
 from trailstop.feeds.health import FeedHealth
 from trailstop.observe.hub import FactHub
@@ -302,7 +303,12 @@ class AccountGuard:
 
     def _wake(self, guarded: GuardedLeg) -> None:
         guarded.timer = None
-        self.feed(guarded, ev.TimePassed(self.venue.exchange_ms()))
+        now_ms, late_ms = self.venue.exchange_ms(), guarded.late_ms
+        if late_ms is not None and now_ms >= late_ms:
+            guarded.late_told = True
+            text = f"still without its first stop: it {hold_text(guarded.trail, now_ms)}"
+            self.feeder.alarm(guarded.trail, "first_stop_late", text, now_ms)
+        self.feed(guarded, ev.TimePassed(now_ms))
 
     def feed_told(self, guarded: GuardedLeg, told: Told) -> None:
         """Tell a trail what became of its stop."""

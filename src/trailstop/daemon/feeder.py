@@ -79,7 +79,9 @@ class Feeder:
             case "acknowledged":
                 event = ev.StopAcknowledged(told.price, told.quantity, told.at_ms)
             case "refused":
-                event = ev.StopRefused(told.reason, told.text, told.at_ms, told.nearest)
+                event = ev.StopRefused(
+                    told.reason, told.text, told.at_ms, told.nearest, told.retry_after_ms
+                )
             case "unknown":
                 event = ev.StopUnknown(told.at_ms)
             case _:
@@ -108,7 +110,7 @@ class Feeder:
     def tell_hold(self, trail: Trail, at_ms: int) -> None:
         """Record why the better stop of a trail waits."""
         assert trail.hold is not None, "something is held"
-        held = Held(trail.leg, trail.epoch, trail.hold.value, hold_text(trail), at_ms)
+        held = Held(trail.leg, trail.epoch, trail.hold.value, hold_text(trail, at_ms), at_ms)
         self._store.record([held])
         self._hub.publish([held])
 
@@ -169,7 +171,7 @@ def _facts(
         facts.append(PhaseChanged(leg, epoch, after.phase, after.price, at_ms))
     if after.hold is not before.hold and _waits(after):
         assert after.hold is not None
-        facts.append(Held(leg, epoch, after.hold.value, hold_text(after), at_ms))
+        facts.append(Held(leg, epoch, after.hold.value, hold_text(after, at_ms), at_ms))
     alarms = [command for command in commands if isinstance(command, Alarm)]
     facts += [Alarmed(leg, epoch, alarm.code, alarm.text, at_ms) for alarm in alarms]
     return facts

@@ -16,10 +16,12 @@ from trailstop.domain.position import Phase, StopKind
 from trailstop.engine import rules
 from trailstop.engine.explain import hold_text
 from trailstop.engine.step import wake_at
-from trailstop.engine.trail import Trail
+from trailstop.engine.trail import HoldReason, Trail
 from trailstop.guard.protection import Target
 
 CENT = Decimal("0.01")
+FIRST_STOP_MS = 2_000
+"""D of the invariants: a position without its first stop for so long is an alarm."""
 CONFIRM_GRACE_MS = 2_000
 """What a pass itself may take (D of the invariants) beyond the time between two passes."""
 
@@ -52,12 +54,25 @@ class GuardedLeg:
     """Its backstop was removed because the account is short of conditional orders."""
     fired: StopKind | None = None
     """Of what kind the position's one stop was when it fired."""
+    late_told: bool = False
+    """Its first stop, which waited its turn, was late, and a person was told."""
     timer: asyncio.TimerHandle | None = None
+
+    @property
+    def late_ms(self) -> int | None:
+        """When a first stop that waits its turn is late, Unix ms; None where none waits so.
+
+        The rule repeats it as soon as the limits have room; a person is told once.
+        """
+        trail = self.trail
+        waits = trail.live_stop is None and trail.hold is HoldReason.BUDGET
+        return trail.adopted_at_ms + FIRST_STOP_MS if waits and not self.late_told else None
 
     def arm(self, now_ms: int, fire: Callable[[], None]) -> None:
         """Set the one timer to when the trail wants to be woken."""
         idle = self.ended or self.executor.writes_held
-        due_ms = None if idle else wake_at(self.trail)
+        times = () if idle else (wake_at(self.trail), self.late_ms)
+        due_ms = min((at_ms for at_ms in times if at_ms is not None), default=None)
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -158,7 +173,7 @@ class GuardedLeg:
             gain_percent=None if gain is None else gain.quantize(CENT),
             moves=trail.moves,
             hold_reason=None if trail.hold is None else trail.hold.value,
-            hold_text=None if trail.hold is None else hold_text(trail),
+            hold_text=None if trail.hold is None else hold_text(trail, now_ms),
             paused=trail.paused,
         )
 

@@ -33,11 +33,12 @@ RETRY_MS = {
     Refusal.TRANSIENT: 1_000,
     Refusal.NOT_SENT: 0,
     Refusal.BUDGET: 500,
+    Refusal.FULL: 1_000,
     Refusal.LIMIT: 5_000,
     Refusal.BAND: 5_000,
     Refusal.OTHER: 5_000,
 }
-"""How long a refused stop waits before it is asked for again."""
+"""How long a refused stop waits before it is asked for again, where nothing else is said."""
 LOST_MAX = 3
 """A stop that did not arrive is asked for again at once; so many in a row are told."""
 
@@ -95,8 +96,13 @@ def refused(trail: Trail, event: StopRefused) -> Step:
     )
     if trail.phase is Phase.TRIGGERED:
         return trail, ()
-    due_ms = event.at_ms + RETRY_MS[event.reason]
-    hold = HoldReason.BUDGET if event.reason is Refusal.BUDGET else HoldReason.REFUSED
+    pause_ms, hold = RETRY_MS[event.reason], HoldReason.REFUSED
+    in_turn = event.reason is Refusal.FULL and trail.live_stop is None
+    if event.reason is Refusal.FULL and event.retry_after_ms is not None:
+        pause_ms = event.retry_after_ms
+    if event.reason is Refusal.BUDGET or in_turn:
+        hold = HoldReason.BUDGET
+    due_ms = event.at_ms + pause_ms
     trail = replace(trail, hold=hold, retry_at_ms=due_ms, release_at_ms=due_ms)
     if event.reason is Refusal.WOULD_TRIGGER:
         if trail.phase is not Phase.INACTIVE:
@@ -107,11 +113,14 @@ def refused(trail: Trail, event: StopRefused) -> Step:
         return _outside_band(trail, event, sent.price)
     quiet = (Refusal.POSITION_GONE, Refusal.NOT_SENT, Refusal.BUDGET)
     lost = event.reason is Refusal.NOT_SENT and trail.refusals == LOST_MAX
-    if not lost and (event.reason in quiet or trail.refusals > 1):
-        # Only a complete read may say flat, and the guard makes one; a repeat is told once.
+    if not lost and (event.reason in quiet or in_turn or trail.refusals > 1):
+        # Only a complete read may say flat, and the guard makes one; a repeat is told once. A
+        # first stop that waits its turn is told by those who see the time pass, if it is late.
         return trail, ()
     wanted = "" if sent is None else f" at {sent.price}"
     text = f"the exchange refused the stop{wanted}: {event.text}"
+    if event.reason is Refusal.FULL:
+        text = f"the stop{wanted} is not sent yet: {event.text}"
     if lost:
         text = f"the stop{wanted} has not arrived, asked for {LOST_MAX} times: {event.text}"
     return trail, (Alarm(trail.leg, "stop_refused", text),)

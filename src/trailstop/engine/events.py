@@ -92,6 +92,8 @@ class Refusal(enum.Enum):
     """Nothing was refused: it never reached the exchange, a look-up or the journal says."""
     BUDGET = "budget"
     """Not sent: a move that would take the reserve of the exchange's limits waits its turn."""
+    FULL = "full"
+    """Not sent: even the reserve of the exchange's limits is used up for a moment."""
     LIMIT = "limit"
     BAND = "band"
     """The price lies outside the band that the exchange allows at the moment."""
@@ -101,13 +103,15 @@ class Refusal(enum.Enum):
 class StopRefused(Struct, frozen=True, tag=True):
     """The exchange certainly did not take the working stop that was asked for last.
 
-    `nearest` is the price nearest to it that the exchange takes, where its band is the reason.
+    `nearest` is the price nearest to it that the exchange takes, where its band is the reason;
+    `retry_after_ms` the time until the limits have room for it, where they are.
     """
 
     reason: Refusal
     text: str
     at_ms: int
     nearest: Decimal | None = None
+    retry_after_ms: int | None = None
 
 
 class StopUnknown(Struct, frozen=True, tag=True):

@@ -29,10 +29,16 @@ _KINDS = {
 }
 
 
-def hold_text(trail: Trail) -> str:
-    """Say why no move goes out at this moment; "" where nothing is held."""
+def hold_text(trail: Trail, at_ms: int | None = None) -> str:
+    """Say why no move goes out at this moment; "" where nothing is held.
+
+    `at_ms` is the exchange's time, Unix ms; without it that of the trail's last price counts.
+    """
     if trail.hold is None:
         return ""
+    if trail.hold in _TIMED_HOLDS:
+        now_ms = max(trail.price_at_ms, trail.weighed_at_ms) if at_ms is None else at_ms
+        return _TIMED_HOLDS[trail.hold](trail, now_ms)
     return _HOLDS[trail.hold](trail)
 
 
@@ -125,8 +131,8 @@ def _not_better(trail: Trail) -> str:
     return f"the stop at {_shown(trail.live_stop)} is already the best; peak {_shown(trail.peak)}"
 
 
-def _interval(trail: Trail) -> str:
-    left_ms = max(0, trail.release_at_ms - _now(trail))
+def _interval(trail: Trail, now_ms: int) -> str:
+    left_ms = max(0, trail.release_at_ms - now_ms)
     # Rounded up: "0 s" would say that it is due.
     left = -(-left_ms // rules.MS_PER_SECOND)
     whole = _plain(trail.policy.update_interval_seconds)
@@ -138,7 +144,10 @@ def _min_improvement(trail: Trail) -> str:
     return f"{_improvement(trail)} better, {least} % is the least"
 
 
-def _budget(trail: Trail) -> str:
+def _budget(trail: Trail, now_ms: int) -> str:
+    if trail.live_stop is None:
+        left_ms = max(0, trail.release_at_ms - now_ms)
+        return f"waits its turn: {left_ms} ms until the exchange's limit allows it"
     if trail.retry_at_ms != NEVER_MS:
         return "waits until the exchange's limits have room for it"
     return (
@@ -189,11 +198,10 @@ def _no_price(trail: Trail) -> str:
     return "waits for the first price"
 
 
+_TIMED_HOLDS = {HoldReason.INTERVAL: _interval, HoldReason.BUDGET: _budget}
 _HOLDS = {
     HoldReason.NOT_BETTER: _not_better,
-    HoldReason.INTERVAL: _interval,
     HoldReason.MIN_IMPROVEMENT: _min_improvement,
-    HoldReason.BUDGET: _budget,
     HoldReason.IN_FLIGHT: lambda _: "waits for the exchange's answer to the last request",
     HoldReason.UNKNOWN_OUTCOME: lambda _: (
         "it is not known whether the exchange took the last stop; looking it up"
@@ -206,10 +214,6 @@ _HOLDS = {
     HoldReason.PAUSED: lambda trail: f"paused by you; the stop at {_shown(trail.live_stop)} rests",
     HoldReason.NO_PRICE: _no_price,
 }
-
-
-def _now(trail: Trail) -> int:
-    return max(trail.price_at_ms, trail.weighed_at_ms)
 
 
 def _shown(price: Decimal | None) -> str:

@@ -31,7 +31,9 @@ def pace(trail: Trail, at_ms: int, *, permitted: bool = False) -> Step:
         return _hold(trail, HoldReason.UNKNOWN_OUTCOME if trail.unknown else HoldReason.IN_FLIGHT)
     if trail.retry_at_ms != NEVER_MS:
         if at_ms < trail.retry_at_ms:
-            return _hold(trail, HoldReason.REFUSED, trail.retry_at_ms)
+            in_turn = trail.hold is HoldReason.BUDGET
+            reason = HoldReason.BUDGET if in_turn else HoldReason.REFUSED
+            return _hold(trail, reason, trail.retry_at_ms)
         force_setattr(trail, "retry_at_ms", NEVER_MS)
     side, price = trail.position.side, trail.price
     if price is not None and side.touches(price, exact):

@@ -213,6 +213,8 @@ class Governor:
         self._sleep = sleep
         self.address = address
         self.orders = orders
+        self._turns_ms: list[int] = []
+        """When those are to come again that were turned away: their places in the line."""
 
     async def read(self, weight: int, orders: int = 0) -> None:
         """Wait until a read of this weight may go out, and count it.
@@ -234,8 +236,23 @@ class Governor:
         raise ReadFailed("the request budget is used up by others; read less often")
 
     def protective(self, weight: int, orders: int = 0) -> int:
-        """Count a protective request and return 0, or return the milliseconds to wait."""
-        return self._take(weight, orders, reserve_percent=0)
+        """Count a protective request and return 0, or return the milliseconds to wait.
+
+        Orders that are turned away get a place in a line, so that each comes again when there is
+        room for it, and not all of them for the room of one.
+        """
+        wait_ms = self._take(weight, orders, reserve_percent=0)
+        if wait_ms == 0 or not orders or self.closed_ms:
+            return wait_ms
+        now_ms = self._now_ms()
+        self._turns_ms = [turn_ms for turn_ms in self._turns_ms if turn_ms > now_ms]
+        ahead = len(self._turns_ms)
+        wait_ms = max(
+            _behind_ms(window, now_ms, amount, ahead)
+            for window, amount in self._needs(weight, orders)
+        )
+        self._turns_ms.append(now_ms + wait_ms)
+        return wait_ms
 
     async def move(self, weight: int, orders: int = 0, then_weight: int = 0) -> int:
         """Wait a little for room outside the reserve, count a move and return 0.
@@ -317,14 +334,25 @@ class Governor:
 
     def _wait_ms(self, now_ms: int, weight: int, orders: int, reserve_percent: int) -> int:
         waits = [self.closed_ms]
+        for window, amount in self._needs(weight, orders):
+            waits.append(window.wait_ms(now_ms, amount, _room(window, reserve_percent)))
+        return max(waits)
+
+    def _needs(self, weight: int, orders: int) -> list[tuple[Window, int]]:
+        """What a request of this cost takes of each window."""
         needs = [(self.address.weight, weight)] if weight else []
         if orders:
             needs += [(window, orders) for window in self.orders]
-        for window, amount in needs:
-            waits.append(window.wait_ms(now_ms, amount, _room(window, reserve_percent)))
-        return max(waits)
+        return needs
 
 
 def _room(window: Window, reserve_percent: int) -> int:
     """What of a limit may be used where so much of it is left to others; at least one."""
     return max(1, window.limit * (PERCENT - reserve_percent) // PERCENT)
+
+
+def _behind_ms(window: Window, now_ms: int, amount: int, ahead: int) -> int:
+    """Milliseconds until so much fits after as many requests of the same size."""
+    lengths, rest = divmod(ahead * amount, _room(window, reserve_percent=0))
+    until_ms = window.wait_ms(now_ms, rest + amount, _room(window, reserve_percent=0))
+    return until_ms + lengths * window.length_ms

@@ -52,6 +52,8 @@ class FailureKind(enum.Enum):
     """Certainly no effect, and nothing wrong with the request: never sent, or turned away."""
     NO_TURN = "no_turn"
     """Not sent, certainly: a move that would have taken the reserve of the limits."""
+    FULL = "full"
+    """Not sent, certainly: what protects, while even the reserve of the limits is used up."""
     UNKNOWN = "unknown"
     """It may have had effect."""
 
@@ -159,7 +161,11 @@ class Sender(ABC):
             wait_ms = await governor.move(weight, orders, then_weight)
             return out_of_budget(wait_ms, FailureKind.NO_TURN) if wait_ms else None
         wait_ms = governor.protective(weight, orders)
-        return out_of_budget(wait_ms) if wait_ms else None
+        if not wait_ms:
+            return None
+        return out_of_budget(
+            wait_ms, FailureKind.TRANSIENT if governor.closed_ms else FailureKind.FULL
+        )
 
     def _stated(self, steady_ms: int | None) -> int | None:
         """A time of our monotonic clock as the exchange's, by the present estimate."""
@@ -300,7 +306,10 @@ def signature(secret: str, payload: str) -> str:
 
 def out_of_budget(wait_ms: int, kind: FailureKind = FailureKind.TRANSIENT) -> Failure:
     """A write that was not sent, since our own budget has room again only then."""
-    return Failure(kind, 0, f"our own request budget is used up for {wait_ms} ms", wait_ms)
+    text = f"waits its turn: {wait_ms} ms until the exchange's limit allows it"
+    if kind is FailureKind.TRANSIENT:
+        text = f"the exchange asked for silence: nothing is sent for another {wait_ms} ms"
+    return Failure(kind, 0, text, wait_ms)
 
 
 def foreign_text(body: bytes) -> str:

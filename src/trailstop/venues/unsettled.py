@@ -13,6 +13,11 @@ from trailstop.engine.events import Refusal
 from trailstop.ports import Refused, Unknown
 from trailstop.venues.sending import Failure, FailureKind
 
+_WITHOUT_EFFECT = {
+    FailureKind.TRANSIENT: Refusal.TRANSIENT,
+    FailureKind.NO_TURN: Refusal.BUDGET,
+    FailureKind.FULL: Refusal.FULL,
+}
 UNSETTLED_MAX = 1_000
 """Writes that are remembered; older ones have long settled."""
 
@@ -76,10 +81,9 @@ def _outcome(
     match failure.kind:
         case FailureKind.REFUSED:
             return refused(failure.code, failure.text, failure.retry_after_ms)
-        case FailureKind.TRANSIENT | FailureKind.NO_TURN:
-            is_turn = failure.kind is FailureKind.NO_TURN
+        case FailureKind.TRANSIENT | FailureKind.NO_TURN | FailureKind.FULL:
             return Refused(
-                Refusal.BUDGET if is_turn else Refusal.TRANSIENT,
+                _WITHOUT_EFFECT[failure.kind],
                 failure.code,
                 failure.text,
                 retry_after_ms=failure.retry_after_ms,

@@ -90,7 +90,7 @@ class Answers:
                 told = Told(
                     "refused", settled, now_ms, price, quantity, kind=kind,
                     client_id=intent.client_id, asked_ms=asked_ms, reason=reason, text=text,
-                    nearest=outcome.nearest,
+                    nearest=outcome.nearest, retry_after_ms=outcome.retry_after_ms,
                 )  # fmt: skip
                 if reason in (Refusal.POSITION_GONE, Refusal.LIMIT):
                     self.ask_for_pass(text, full=reason is Refusal.LIMIT)

@@ -54,7 +54,7 @@ class Closes:
                     return False
                 case Refused(why, _, text):
                     self.ask_for_pass(text)
-                    if why is not Refusal.TRANSIENT:
+                    if why not in (Refusal.TRANSIENT, Refusal.FULL):
                         return False
                     wait_ms = outcome.retry_after_ms or MS_PER_SECOND
                     await self.clock.sleep(wait_ms / MS_PER_SECOND)

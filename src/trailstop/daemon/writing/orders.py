@@ -53,6 +53,7 @@ class Told:
     reason: Refusal = Refusal.OTHER
     text: str = ""
     nearest: Decimal | None = None
+    retry_after_ms: int | None = None
 
 
 @dataclass(slots=True)
