@@ -151,7 +151,7 @@ def test_time_does_not_activate_what_is_paused_or_crossed_or_gone() -> None:
         price 100.8  move 100.2 breakeven
         refused other alarm stop_refused
         1s price 100.1 hold crossed          # beyond the exact stop, at a gain of 0.1
-        600s time    hold crossed phase waiting
+        600s time    hold crossed phase waiting wake never
         """,
         policy(
             activation_after_minutes="10",

@@ -99,9 +99,11 @@ def _time_passed(trail: Trail, event: ev.TimePassed) -> Step:
         return trail, commands
     ripe_ms, exact = _ripe_at(trail), trail.exact_stop
     crossed = exact is not None and trail.position.side.touches(trail.price, exact)
-    if ripe_ms is not None and at_ms >= ripe_ms and not crossed:
+    if ripe_ms is not None and at_ms >= ripe_ms:
+        # Weighed also where a cross leaves it to the next price: it must not stay due.
         force_setattr(trail, "weighed_at_ms", at_ms)
-        raise_exact(trail, trail.price, at_ms)
+        if not crossed:
+            raise_exact(trail, trail.price, at_ms)
     trail, moved = pace(trail, at_ms)
     return trail, commands + moved
 
