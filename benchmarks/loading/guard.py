@@ -9,22 +9,15 @@ its standard input.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmarks.soaking.health import Failures, rss_kib
+from benchmarks.guarding import main
+from benchmarks.soaking.health import rss_kib
 from benchmarks.soaking.windows import distribution
 from trailstop.clock import Clock
-from trailstop.config import Config, load_config
-from trailstop.daemon.process.bootstrap import Daemon
-from trailstop.observe.log import LogSettings, configure
-from trailstop.storage.store import Store
-from trailstop.timelink import run_linked
 
 PROBE_S = 0.05
 SAMPLE_MS = 10_000
@@ -69,50 +62,10 @@ class Probe:
         }
 
 
-async def _guard(config: Config, clock: Clock) -> None:
-    configure(LogSettings(file=config.data_dir / "guard.log", console=False))
-    failures = Failures(passing_on=True)
-    loop = asyncio.get_running_loop()
-    failures.listen(loop)
-    stopping = asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), stopping.set)
-    store = Store.open(config.database_url, mode=config.mode, now_ms=clock.wall_ms())
-    probe = Probe(clock)
-    probing = asyncio.create_task(probe.run())
-    _say({"ready": True, "pid": os.getpid()})
-    try:
-        await Daemon(config, store, clock).run(stopping)
-    finally:
-        loop.remove_reader(sys.stdin.fileno())
-        probing.cancel()
-        await store.close()
-    _say(
-        probe.told()
-        | {
-            "unforeseen": failures.unforeseen,
-            "unforeseen_first": failures.first,
-            "log_errors": dict(failures.errors.most_common(20)),
-        }
-    )
-
-
 def _cpu_s() -> float:
     used = os.times()
     return used.user + used.system
 
 
-def _say(row: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(row) + "\n")
-    sys.stdout.flush()
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Guard until told to end."""
-    config = load_config(Path(arguments[0]), [], environ=os.environ)
-    assert config.link is not None, "the exchange keeps the time"
-    run_linked(lambda clock: _guard(config, clock), *config.link)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], lambda _config, clock: Probe(clock)))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from benchmarks.soaking.firsts import OWN
 from benchmarks.soaking.hands import Leg, Trader
 from benchmarks.soaking.troubles import Trouble
-from trailstop.daemon.process.bootstrap import Daemon
+from trailstop.daemon.talk.status import LegStatus
 from trailstop.domain.position import Leg as GuardedLeg
 from trailstop.domain.position import StopKind
 from trailstop.paper.assembly import Paper
@@ -29,10 +29,12 @@ def storm(now_ms: int, until_ms: int) -> Trouble:
     )
 
 
-def wrong(paper: Paper, daemon: Daemon, trader: Trader, legs: Sequence[Leg]) -> list[str]:
+def wrong(
+    paper: Paper, told: Sequence[LegStatus], trader: Trader, legs: Sequence[Leg]
+) -> list[str]:
     """What rests is not what is promised, once for each open leg and never on a flat one."""
     paper.exchange.sync()
-    status = {row.leg: row for row in daemon.facade.status().legs}
+    status = {row.leg: row for row in told}
     found: list[str] = []
     for leg in legs:
         account, symbol, side = leg

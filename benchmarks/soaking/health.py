@@ -7,13 +7,12 @@ import gc
 import logging
 import os
 import re
-import sys
-import types
 from collections import Counter
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 from msgspec import Struct, structs
 
@@ -23,72 +22,46 @@ WARM_UP_MS = 2 * HOUR_MS
 SLOPE_PERCENT = 1.0
 """Most that a level may rise in an hour, in percent of its mean."""
 FEWEST_SAMPLES = 6
+SAMPLES = "samples.jsonl"
+"""Where the guard's process writes what it has seen, in the folder of its data."""
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 FIRST_NAMED = 20
-NOT_DATA = (
-    type,
-    types.ModuleType,
-    types.FunctionType,
-    types.MethodType,
-    types.CodeType,
-    types.FrameType,
-    asyncio.AbstractEventLoop,
-    asyncio.Future,
-    asyncio.Handle,
-)
 DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """One look at the process; times since the start, virtual."""
+    """One look at the guard's process; times since its start, virtual."""
 
     at_ms: int
     rss_kib: int
-    exchange_kib: int
-    """What the paper exchange remembers: its orders, fills, prints and candles, for ever."""
-    guard_kib: int
-    """Resident memory without that."""
     descriptors: int
     tasks: int
     objects: int
     journal_kib: int
-    turns: int
-    """Turns of the event loop since the start."""
     cpu_s: float
 
 
-def sample(at_ms: int, journal: Path, turns: int, exchange: object) -> Sample:
-    """Look now; `exchange` is what is taken out of the guard's share."""
+def sample(at_ms: int, data: Path) -> Sample:
+    """Look at this process now."""
     gc.collect()
     used = os.times()
-    rss, kept = rss_kib(), size_kib(exchange)
-    files = [path for path in journal.iterdir() if path.is_file()]
+    files = [path for path in data.iterdir() if path.is_file()]
     return Sample(
         at_ms=at_ms,
-        rss_kib=rss,
-        exchange_kib=kept,
-        guard_kib=rss - kept,
+        rss_kib=rss_kib(),
         descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - names are not wanted
         tasks=len(asyncio.all_tasks()),
         objects=len(gc.get_objects()),
         journal_kib=sum(path.stat().st_size for path in files) // 1024,
-        turns=turns,
         cpu_s=round(used.user + used.system, 1),
     )
 
 
-def size_kib(root: object) -> int:
-    """Memory of everything that an object holds, but for code, loops and what runs on them."""
-    seen: set[int] = set()
-    waiting, total = [root], 0
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen or isinstance(one, NOT_DATA):
-            continue
-        seen.add(id(one))
-        total += sys.getsizeof(one)
-        waiting += gc.get_referents(one)
-    return total // 1024
+def read_samples(data: Path) -> list[Sample]:
+    """What the guard's process has written so far."""
+    file = data / SAMPLES
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    return [msgspec.json.decode(line, type=Sample) for line in lines]
 
 
 def rss_kib(pid: str = "self") -> int:

@@ -1,12 +1,13 @@
 """One paper exchange with both dialects and one guard with an account on each, for a long time.
 
-Everything is on one loop in virtual time, over real sockets; nothing waits for real. A trader
-keeps the positions open, and every few minutes something goes wrong.
+The guard is a process of its own, linked to the exchange's virtual time; nothing waits for real. A
+trader keeps the positions open, and every few minutes something goes wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from benchmarks.soaking.charge import Charge
 from benchmarks.soaking.ending import storm, wrong
 from benchmarks.soaking.firsts import OWN, Stops
 from benchmarks.soaking.hands import BOTH, Hands, Leg, Orphans, Trader
@@ -24,22 +26,18 @@ from benchmarks.soaking.health import (
     HOUR_MS,
     SLOPE_PERCENT,
     Failures,
-    Sample,
-    sample,
+    read_samples,
+    rss_kib,
     slope_percent,
 )
 from benchmarks.soaking.meter import Meter
 from benchmarks.soaking.prices import Walk, symbols, tapes
 from benchmarks.soaking.troubles import Trouble, troubles
 from benchmarks.soaking.windows import R_MS, Excuse, Windows, distribution
-from trailstop.config import Config, load_config
-from trailstop.daemon.process.bootstrap import Daemon
-from trailstop.observe.log import LogSettings, configure
 from trailstop.paper.assembly import Addresses, Build, Paper
 from trailstop.paper.settings import WorldSettings
 from trailstop.paper.world import World
-from trailstop.storage.store import Store
-from trailstop.timelink import HostLoop, LoopClock, run_hosted
+from trailstop.timelink import HostLoop, run_hosted
 
 ACCOUNTS = ("binance", "bybit")
 """One an exchange, named after it."""
@@ -49,6 +47,7 @@ MINUTE_MS = 60_000
 STEP_MS = 4_000
 """How often the trader and the search for orphans look."""
 SAMPLE_MS = 10 * MINUTE_MS
+SO_FAR = "so-far.json"
 QUIET_MS = 15 * MINUTE_MS
 """Without troubles at the end, so that the longest silence is over: Bybit's of ten minutes."""
 LAST_WAIT_MS = 3 * R_MS
@@ -75,30 +74,19 @@ class Plan(Struct, frozen=True, kw_only=True):
     progress: bool = False
 
 
-class _CountingLoop(HostLoop):
-    """The exchange's loop, which counts its turns."""
-
-    turns = 0
-
-    def _wait(self, timeout: float | None) -> Any:
-        self.turns += 1
-        return super()._wait(timeout)
-
-
 @dataclass(frozen=True)
 class _Stage:
     """What is on the loop."""
 
     paper: Paper
-    loop: _CountingLoop
-    daemon: Daemon
+    loop: HostLoop
+    guard: Charge
     legs: tuple[Leg, ...]
     meter: Meter
     trader: Trader
     stops: Stops
     hands: Hands
     orphans: Orphans
-    guard: asyncio.Task[None]
 
 
 class Soak:
@@ -106,14 +94,17 @@ class Soak:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._paper: Paper | None = None
-        log = LogSettings(file=plan.folder / "guard.log", console=False)
-        configure(log, now_ms=self._now_ms)
-        self.failures = Failures(passing_on=True)
+        self.failures = Failures()
+        """Of the exchange and of this script; the guard's process tells its own."""
+        self.guard: dict[str, Any] = {}
         self.windows = Windows()
-        self.samples: list[Sample] = []
         self.troubled = Counter[str]()
         self.not_right: list[str] = []
+        self.loosened: list[str] = []
+        """When a working stop became looser, and what went on around that time: the exchange took
+        back the better one that it had acknowledged, say, while the one before rested still."""
+        self.loosened_by_nobody = 0
+        self._loosened = 0
         self.stuck = ""
         self._began_s = time.monotonic()
         self._ends_ms: list[tuple[int, int]] = []
@@ -134,7 +125,7 @@ class Soak:
         )
         walk = Walk(seed=self.plan.seed, start_us=START_US)
         world = World(settings, tapes(names, walk, settings), ACCOUNTS)
-        loop = _CountingLoop(world.now_us, 0.0)
+        loop = HostLoop(world.now_us, 0.0, waits_for_guard=True)
 
         async def play(host: HostLoop) -> dict[str, Any]:
             paper = Paper(build, world, host)
@@ -148,44 +139,35 @@ class Soak:
         return run_hosted(play, loop)
 
     # --- the run ---------------------------------------------------------------------------
-    async def _play(
-        self, paper: Paper, addresses: Addresses, loop: _CountingLoop
-    ) -> dict[str, Any]:
+    async def _play(self, paper: Paper, addresses: Addresses, loop: HostLoop) -> dict[str, Any]:
         self.failures.listen(loop)
-        self._paper = paper
         legs = self._legs(tuple(paper.exchange.world.markets))
         meter = Meter(paper)
-        config = self._config(paper, addresses)
-        clock = LoopClock(loop)
-        store = Store.open(config.database_url, mode=config.mode, now_ms=clock.wall_ms())
-        daemon = Daemon(config, store, clock)
-        stopping = asyncio.Event()
-        guard = asyncio.create_task(daemon.run(stopping))
+        file, keys = self._config(paper, addresses)
+        guard = Charge(loop, file, self._data, keys)
         try:
             await asyncio.sleep(START_UP_MS / MS)
             trader = Trader(paper, legs, self.plan.seed)
             stage = _Stage(
                 paper=paper,
                 loop=loop,
-                daemon=daemon,
+                guard=guard,
                 legs=legs,
                 meter=meter,
                 trader=trader,
                 stops=Stops(paper),
                 hands=Hands(paper, trader, legs, self.windows, self.plan.seed),
                 orphans=Orphans(paper, trader, legs),
-                guard=guard,
             )
             await self._hours(stage)
             if not self.stuck:
                 await self._calm(stage)
+            self.guard = await guard.end()
+            if not self.guard:
+                self.failures.note(f"the guard said nothing at its end: {guard.last_words}")
             return self._result(stage)
         finally:
-            stopping.set()
-            (ended,) = await asyncio.gather(guard, return_exceptions=True)
-            if ended is not None:
-                self.failures.note(f"the guard ended: {ended!r}")
-            await store.close()
+            guard.kill()
 
     async def _hours(self, stage: _Stage) -> None:
         paper, trader, meter = stage.paper, stage.trader, stage.meter
@@ -203,12 +185,13 @@ class Soak:
         meter.others_weight = lambda now_ms: self._others_use(now_ms)[0]
         meter.others_orders = lambda now_ms: self._others_use(now_ms)[1]
         while (now_ms := paper.exchange.now_ms) < end_ms:
-            if stage.guard.done():
-                self.stuck = "the guard has ended"
+            if stage.guard.ended:
+                self.stuck = f"the guard has ended: {stage.guard.last_words}"
                 return
             trader.look()
             stage.orphans.look(STEP_MS, lambda account: self.windows.reachable(account, now_ms))
             self._end_faults(paper, now_ms)
+            self._look_for_loosened(paper, now_ms)
             if drawn and trouble_ms <= now_ms < quiet_ms:
                 self._trouble(paper, drawn[chance.choice(sorted(drawn))](chance, now_ms))
                 trouble_ms = now_ms + chance.randint(*PAUSE_MS)
@@ -221,17 +204,21 @@ class Soak:
             if now_ms >= sample_ms:
                 sample_ms += SAMPLE_MS
                 self._judge_incidents(paper)
-                self.samples.append(
-                    sample(now_ms - began_ms, self.plan.folder / "data", stage.loop.turns, paper)
-                )
                 self._tell(now_ms - began_ms, trader)
+                self._write_so_far(stage)
                 if time.monotonic() - self._began_s > self.plan.limit_s:
                     self.stuck = f"the limit of {self.plan.limit_s:.0f} s came first"
                     return
             await asyncio.sleep(STEP_MS / MS)
 
-    def _now_ms(self) -> int:
-        return START_US // MS if self._paper is None else self._paper.exchange.now_ms
+    def _look_for_loosened(self, paper: Paper, now_ms: int) -> None:
+        world = paper.exchange.world
+        count = world.oracle.total(world.now_us).loosened
+        if count > self._loosened:
+            near = "; ".join(self.windows.near(now_ms - STEP_MS, now_ms))
+            self.loosened.append(f"{count - self._loosened} until {now_ms}: {near or 'NO CAUSE'}")
+            self.loosened_by_nobody += not near
+            self._loosened = count
 
     def _trouble(self, paper: Paper, trouble: Trouble) -> None:
         now_ms = paper.exchange.now_ms
@@ -282,7 +269,7 @@ class Soak:
         self._judge_incidents(paper)
         for _ in range(4):
             # A trail moves its stop at any time: two stops, for less than two seconds.
-            self.not_right = wrong(paper, stage.daemon, stage.trader, stage.legs)
+            self.not_right = wrong(paper, await stage.guard.legs(), stage.trader, stage.legs)
             if not self.not_right:
                 return
             await asyncio.sleep(0.5)
@@ -311,10 +298,12 @@ class Soak:
             for (key, how), count in world.foreign_ends.items()
             if how != "user" and count
         }
+        samples = read_samples(self._data)
         slopes = {
-            name: slope_percent(self.samples, name)
-            for name in ("rss_kib", "guard_kib", "descriptors", "tasks", "objects")
+            name: slope_percent(samples, name)
+            for name in ("rss_kib", "descriptors", "tasks", "objects")
         }
+        unforeseen = self.failures.unforeseen + self.guard.get("unforeseen", 0)
         result: dict[str, Any] = {
             "virtual_hours": round((stage.loop.now_us - START_US) / MS / HOUR_MS, 2),
             "seed": self.plan.seed,
@@ -330,22 +319,25 @@ class Soak:
             "acts": dict(stage.hands.done),
             "faults_happened": dict(paper.faults.happened),
             "requests": meter.told(),
-            "unforeseen": self.failures.unforeseen,
-            "unforeseen_first": self.failures.first,
-            "log_levels": dict(self.failures.lines),
-            "log_errors": dict(self.failures.errors.most_common(40)),
+            "loosened_near": self.loosened,
+            "unforeseen": unforeseen,
+            "unforeseen_first": [*self.failures.first, *self.guard.get("unforeseen_first", ())],
+            "log_levels": self.guard.get("log_levels", {}),
+            "log_errors": self.guard.get("log_errors", {}),
+            "tasks_at_the_end": self.guard.get("tasks", {}),
+            "exchange_rss_kib": rss_kib(),
             "slopes_percent_an_hour": slopes,
-            "first_sample": structs.asdict(self.samples[0]),
-            "last_sample": structs.asdict(self.samples[-1]),
+            "first_sample": structs.asdict(samples[0]),
+            "last_sample": structs.asdict(samples[-1]),
             "not_right_at_the_end": self.not_right,
             "stuck": self.stuck,
         }
         judged: dict[str, bool] = {
             "ran to its end": not self.stuck,
             "limits kept": meter.kept,
-            "no unhandled exception": not self.failures.unforeseen,
+            "no unhandled exception": not unforeseen,
             "every gap within R + D": not self.windows.not_allowed,
-            "nothing loosened": not clocks.loosened,
+            "nothing loosened without cause": not self.loosened_by_nobody,
             "nothing twice": not clocks.duplicates,
             "no orphan": not orphans.found,
             "nothing foreign touched": not foreign,
@@ -354,7 +346,7 @@ class Soak:
         # A run that is too short for a slope says nothing of it.
         judged |= {
             f"{words} level": slope < SLOPE_PERCENT
-            for words, name in (("memory", "guard_kib"), ("descriptors", "descriptors"))
+            for words, name in (("memory", "rss_kib"), ("descriptors", "descriptors"))
             if (slope := slopes[name]) is not None
         }
         return result | {"judged": judged, "holds": all(judged.values())}
@@ -373,8 +365,14 @@ class Soak:
     def _sides(self) -> tuple[str, ...]:
         return ("LONG", "SHORT") if self.plan.hedge else (BOTH,)
 
-    def _config(self, paper: Paper, addresses: Addresses) -> Config:
-        lines, environ = [], {}
+    @property
+    def _data(self) -> Path:
+        return self.plan.folder / "data"
+
+    def _config(self, paper: Paper, addresses: Addresses) -> tuple[Path, dict[str, str]]:
+        """The guard's settings and keys."""
+        lines, environ = ["[trailstop]", f'data_dir = "{self._data}"'], {}
+        lines += ["[paper]", f'link = "{addresses.link}"']
         for name, keys in paper.accounts.items():
             rest, ws = addresses.of(name)
             lines += [
@@ -387,9 +385,14 @@ class Soak:
             environ[f"TRAILSTOP_PAPER_SECRET_{name.upper()}"] = keys["secret"]
         file = self.plan.folder / "trailstop.toml"
         file.write_text("\n".join([*lines, ""]), encoding="utf-8")
-        data = self.plan.folder / "data"
-        data.mkdir()
-        return load_config(file, [f"trailstop.data_dir={data}"], environ=environ)
+        self._data.mkdir()
+        return file, environ
+
+    def _write_so_far(self, stage: _Stage) -> None:
+        """What the run has shown so far: a day takes an hour, and may be broken off."""
+        if read_samples(self._data):
+            file = self.plan.folder / SO_FAR
+            file.write_text(json.dumps(self._result(stage), default=str), encoding="utf-8")
 
     def _tell(self, at_ms: int, trader: Trader) -> None:
         if not self.plan.progress:
@@ -397,13 +400,16 @@ class Soak:
         for text in self.failures.first[self._failures_told :]:
             sys.stderr.write(f"{text}\n")
         self._failures_told = len(self.failures.first)
-        row = self.samples[-1]
+        rows = read_samples(self._data)
+        if not rows:
+            return
+        row = rows[-1]
         sys.stderr.write(
             f"{at_ms / HOUR_MS:6.2f} h  {time.monotonic() - self._began_s:6.0f} s  "
             f"{trader.open:>3} open  {sum(self.troubled.values()):>4} troubles  "
             f"{len(self.windows.gaps):>4} gaps  {len(self.windows.not_allowed):>3} not allowed  "
             f"{self.failures.unforeseen:>3} unforeseen  {row.rss_kib // 1024:>4} MiB "
-            f"({row.exchange_kib // 1024} the exchange's)  "
+            f"(the exchange {rss_kib() // 1024})  "
             f"{row.descriptors:>3} fds\n"
         )
         sys.stderr.flush()

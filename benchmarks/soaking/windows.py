@@ -80,6 +80,14 @@ class Windows:
             for row in reversed(self.excuses[-50:])
         )
 
+    def near(self, from_ms: int, to_ms: int) -> list[str]:
+        """The excuses that lie near a time, in words."""
+        return [
+            f"{row.why} of {row.account} {row.symbol}"
+            for row in self.excuses
+            if row.from_ms <= to_ms and from_ms <= row.until_ms + BOUND_MS
+        ]
+
     def judge(self, incident: Incident, account: str) -> Gap:
         """Hold one interval of the clocks against the excuses."""
         from_ms, to_ms = incident.from_us // MS_US, -(-incident.to_us // MS_US)
