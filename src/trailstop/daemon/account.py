@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
@@ -14,6 +15,7 @@ from trailstop.clock import MS_PER_SECOND, Clock
 from trailstop.config import Config
 from trailstop.daemon.feeder import Feeder
 from trailstop.daemon.leg import GuardedLeg
+from trailstop.daemon.prices.candles import Candles, follows_candles
 from trailstop.daemon.prices.market import MarketSide
 from trailstop.daemon.process.supervisor import Supervisor
 from trailstop.daemon.reading.passes import Wishes
@@ -97,6 +99,7 @@ class AccountGuard:
         self.wishes = Wishes()
         self._stop_reports = StopReports(self)
         self.market = MarketSide(self.feed, self.on, venue.exchange_ms)
+        self.candles = Candles(venue, clock, self.feed, lambda: list(self.legs.values()))
         self._opened_ms: dict[Leg, int] = {}
         self._flat_ms: dict[Leg, int] = {}
         self._fees: dict[str, Fees] = {}
@@ -231,7 +234,11 @@ class AccountGuard:
     async def _first_price(self, guarded: GuardedLeg) -> None:
         """Have a price at once: the next trade may be long in coming."""
         leg = guarded.trail.leg
-        price = await retried(lambda: self.venue.last_price(leg.symbol))
+        asked = retried(lambda: self.venue.last_price(leg.symbol))
+        if follows_candles(guarded):
+            price, _ = await asyncio.gather(asked, self.candles.begin(guarded))
+        else:
+            price = await asked
         if guarded.trail.price is None:
             self.market.spread_seen(guarded)
             self.feed(guarded, ev.PriceSeen(price, self.venue.exchange_ms()))

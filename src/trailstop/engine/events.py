@@ -57,7 +57,7 @@ class PriceBackfilled(Struct, frozen=True, tag=True):
 
 
 class CandleClosed(Struct, frozen=True, tag=True):
-    """A closed candle of the trigger price in the ATR's timeframe."""
+    """A closed candle of the trigger price in the ATR's timeframe; `at_ms` is its end."""
 
     high: Decimal
     low: Decimal

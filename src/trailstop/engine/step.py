@@ -138,8 +138,8 @@ def _candle(trail: Trail, event: ev.CandleClosed) -> Step:
     distance = trail.policy.distance
     if not isinstance(distance, Atr):
         return trail, ()
-    candle = (event.high, event.low, event.close)
-    return replace(trail, atr=rules.next_atr(trail.atr, distance, candle)), ()
+    atr = rules.next_atr(trail.atr, distance, (event.high, event.low, event.close))
+    return replace(trail, atr=replace(atr, at_ms=event.at_ms)), ()
 
 
 def _triggered(trail: Trail, event: ev.StopTriggered) -> Step:

@@ -50,11 +50,15 @@ class Sample(Struct, frozen=True, array_like=True):
 
 
 class AtrState(Struct, frozen=True):
-    """Wilder's average so far: `value` is the sum of the first `length` ranges, then the average."""
+    """Wilder's average so far: `value` is the sum of the first `length` ranges, then the average.
+
+    `at_ms` is the time of the last candle, so that whoever tells them knows which one is next.
+    """
 
     candles: int
     value: Decimal
     last_close: Decimal
+    at_ms: int = 0
 
 
 class Sent(Struct, frozen=True):

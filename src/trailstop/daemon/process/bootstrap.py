@@ -295,6 +295,7 @@ class Daemon:
         self._supervisor.keep(f"stream {name}", account.listen)
         self._supervisor.keep(f"passes {name}", reconciler.run)
         self._supervisor.keep(f"prices {name}", PriceWatch(account).run)
+        self._supervisor.keep(f"candles {name}", account.candles.run)
         contact = Contact(
             account.venue,
             self._notices,
