@@ -50,7 +50,7 @@ LEFT_PASS_SECONDS = 0.3
 """How long a pass that is under way may still take when another one becomes urgent."""
 FAILED_PASS_SECONDS = 0.5
 """Pause before a pass is tried again after a failed read; doubled up to the next figure."""
-FAILED_PASS_SECONDS_MAX = 3.5
+FAILED_PASS_SECONDS_MAX = 3.25
 """What changed during an outage is to be covered within R + D = 7 s of its end. A full read of
 Binance weighs 85 of 2 400 a minute: repeated oftener it would use more than our share of it."""
 FAILED_PASSES_COUNTED = 10

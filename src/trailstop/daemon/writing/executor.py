@@ -10,7 +10,8 @@ before anything else is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -50,6 +51,8 @@ CANCEL_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 BACKSTOP_AGAIN_MS = 1_000
 """How long a refused backstop waits: every pass sees that it is missing, and a leg is corrected
 once a second at most."""
+TURN_SECONDS_MAX = 1.0
+"""How long a replacement waits for its turn."""
 EXPOSED_MS = 500
 """A move beneath the backstop that takes longer is an alarm (design, section 5)."""
 
@@ -265,10 +268,38 @@ class LegExecutor:
             return
         if self._drop_surplus(old, self._want.quantity):
             return
+        async with self._turn():
+            if self._want is not None:
+                await self._replace(old)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until the account has a conditional order free for a replacement, but not long.
+
+        Answers may be late or lost: then it is better to be refused than to stand in line.
+        """
+        turns = self.traits.turns
+        try:
+            async with asyncio.timeout(TURN_SECONDS_MAX):
+                await turns.acquire()
+        except TimeoutError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            turns.release()
+
+    async def _replace(self, old: Sequence[Resting]) -> None:
+        """Rest the new stop and remove those before it, which is when it leaves its turn."""
         want = self._take_want()
         outcome = await self._send_parts(want, old)
         if isinstance(outcome, Refused) and outcome.overlap:
             self._one_stop_only(want)
+        if isinstance(outcome, Acknowledged):
+            for stop in old:
+                if stop.client_id in self.standing.cancels:
+                    await self._cancel_next(stop.client_id)
 
     def _drop_surplus(self, kept: Sequence[Resting], wanted: Decimal) -> bool:
         """Have looser stops of an earlier move removed first: a third one never rests.

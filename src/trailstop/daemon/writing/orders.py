@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
 
 from trailstop.domain.position import Role, StopKind
 from trailstop.engine.events import Refusal
 from trailstop.storage.records import Intent, Settled
+
+MOVES_AT_ONCE = 10
+"""Each needs a conditional order beside the one that it replaces, and so many are kept free: 5 % of
+Binance's 200 an account (design, section 5)."""
 
 
 @dataclass(slots=True)
@@ -58,9 +63,14 @@ class Told:
 
 @dataclass(slots=True)
 class AccountTraits:
-    """What was learned of one account: whether two working stops may rest together."""
+    """What the legs of one account share.
+
+    `overlap` is what was learned: whether two working stops may rest together. `turns` are the
+    replacements that may be under way at once.
+    """
 
     overlap: bool = True
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOVES_AT_ONCE))
 
 
 @dataclass(slots=True)
