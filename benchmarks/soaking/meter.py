@@ -25,6 +25,8 @@ KEPT_PERCENT = 80
 PERCENT = 100
 MS_PER_SECOND = 1_000
 MINUTE_MS = 60_000
+TRAVEL_MS = 200
+"""By so much a request that counts in a window may have left before it."""
 SHUT = (403, 418, 429)
 FIRST_NAMED = 20
 """Requests inside a silence, and windows above the share, that are named one by one."""
@@ -173,8 +175,10 @@ class Meter:
         elif BYBIT_LIMIT in headers:
             limit, left = int(headers[BYBIT_LIMIT]), int(headers[BYBIT_LEFT])
             scope = f"bybit {account} {name}"
-            sent = self._within(scope, effect_us, MS_PER_SECOND)
-            used = max(0, limit - left - self.others_orders(now_ms))
+            sent = self._within(scope, effect_us, MS_PER_SECOND + TRAVEL_MS)
+            # What others use is taken out by what was sent: a request costs one, and their use
+            # begins and ends within a second.
+            used = min(limit - left, sent.total())
             self._see(f"{scope} a second", limit, used, effect_us, sent)
             if left <= 0 and b'"retCode":10006' in bytes(getattr(response, "body", b"") or b""):
                 self.refused["bybit 10006"] += 1
