@@ -6,11 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.conformance import lean, nautilus
-from tests.conformance.verdict import Case, NeedsLab
+from tests.conformance import freqtrade, lean, nautilus
+from tests.conformance.verdict import Case
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "conformance"
-SAMPLE_NAMES = ("nautilus_sample.json", "nautilus_oracle_sample.json", "lean_sample.json")
+SAMPLE_NAMES = (
+    "nautilus_sample.json",
+    "nautilus_oracle_sample.json",
+    "lean_sample.json",
+    "freqtrade_sample.json",
+)
 RUNNERS = {
     "calc": nautilus.run,
     "path": nautilus.run,
@@ -48,9 +53,10 @@ def read(path: Path) -> list[Case]:
 
 
 def run(case: Case) -> None:
-    """Run one case; an AssertionError says what differs, NeedsLab that it cannot be run yet."""
+    """Run one case; an AssertionError says what differs."""
     if "candles" in case:
-        raise NeedsLab
+        freqtrade.run(case)
+        return
     kind = case.get("kind")
     assert kind in RUNNERS, f"unknown kind {kind}: known are {', '.join(RUNNERS)}"
     RUNNERS[kind](case)

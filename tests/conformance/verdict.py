@@ -7,10 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 Case = Mapping[str, Any]
-
-
-class NeedsLab(Exception):
-    """The case needs a limit order or fills inside candles: counted neither way."""
+TOLERANCE = Decimal("1E-8")
 
 
 def number(value: Any) -> Decimal | None:
@@ -27,3 +24,12 @@ def exact(value: Any) -> Decimal:
 def expect(what: str, got: object, wanted: object) -> None:
     """Compare one expectation, numbers by value."""
     assert got == wanted, f"{what} is {got}, expected {wanted}"
+
+
+def near(what: str, got: object, wanted: object) -> None:
+    """Compare one value of another program that counts in floats, numbers to `TOLERANCE`."""
+    if isinstance(wanted, float):
+        assert isinstance(got, Decimal), f"{what} is {got}, expected {wanted}"
+        assert abs(got - exact(wanted)) <= TOLERANCE, f"{what} is {got}, expected {wanted}"
+    else:
+        expect(what, got, wanted)
