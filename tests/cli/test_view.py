@@ -132,8 +132,8 @@ def test_numbers_in_words():
     assert percent(Decimal("-0.004"), signed=True) == "-0.00 %"
     assert average(Decimal("65006.7000000000001")) == "65 006.7"
     assert average(Decimal("0.000123456789")) == "0.0001234568"
-    assert [span(ms) for ms in (0, 850, 12_345, 245_000, 11_400_000)] == [
-        "0 ms", "850 ms", "12 s", "4 min 5 s", "3 h 10 min",
+    assert [span(ms) for ms in (0, 850, 12_345, 245_000, 11_400_000, 198_000_000)] == [
+        "0 ms", "850 ms", "12 s", "4 min 5 s", "3 h 10 min", "2 d 7 h",
     ]  # fmt: skip
 
 

@@ -12,6 +12,9 @@ from trailstop.domain.position import Cause, Phase
 MS_PER_SECOND: Final = 1_000
 SECONDS_PER_MINUTE: Final = 60
 MINUTES_PER_HOUR: Final = 60
+HOURS_PER_DAY: Final = 24
+DAYS_FROM_HOURS: Final = 48
+"""From so many hours on a duration is told in days."""
 NOTHING: Final = "–"
 GROUP: Final = " "
 AVERAGE_DIGITS: Final = 7
@@ -75,7 +78,7 @@ def clock(at_ms: int) -> str:
 
 
 def span(duration_ms: int) -> str:
-    """A duration: 1 850 ms, 12 s, 4 min 5 s, 3 h 10 min."""
+    """A duration: 1 850 ms, 12 s, 4 min 5 s, 3 h 10 min, 2 d 7 h."""
     if duration_ms < EXACT_BELOW_MS:
         return f"{duration_ms:,} ms".replace(",", GROUP)
     seconds = duration_ms // MS_PER_SECOND
@@ -83,7 +86,12 @@ def span(duration_ms: int) -> str:
     if minutes == 0:
         return f"{seconds} s"
     hours, minutes = divmod(minutes, MINUTES_PER_HOUR)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    if hours == 0:
+        return f"{minutes} min {seconds} s"
+    if hours < DAYS_FROM_HOURS:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, HOURS_PER_DAY)
+    return f"{days} d {hours} h"
 
 
 def leg_name(leg: LegStatus) -> str:

@@ -1,0 +1,1 @@
+"""What a backtest or a sweep came to: figures, files and pages."""
