@@ -134,7 +134,9 @@ def test_only_who_can_read_the_address_file_is_heard(tmp_path):
         address = msgspec.json.decode(file.read_bytes(), type=Address)
         wish = msgspec.json.encode(ControlRequest(action="close", leg=LEG))
         for token in ("", "Bearer ", "Bearer wrong", f"Bearer {address.token}x", address.token):
-            for method, path in (("GET", "/status"), ("GET", "/epochs"), ("POST", "/control")):
+            for method, path in (
+                ("GET", "/status"), ("GET", "/epochs"), ("GET", "/trails"), ("POST", "/control"),
+            ):  # fmt: skip
                 line = http.client.HTTPConnection(address.host, address.port, timeout=5)
                 line.request(method, path, body=wish, headers={"Authorization": token})
                 assert line.getresponse().status == 403

@@ -20,6 +20,7 @@ from trailstop.daemon.talk.status import (
     EpochSummary,
     Fact,
     Status,
+    TrailNow,
 )
 from trailstop.errors import NotRunning
 
@@ -67,6 +68,10 @@ class DaemonClient:
     def epochs(self) -> Sequence[EpochSummary]:
         """The life of every position, ended or open."""
         return self._ask("GET", "/epochs", tuple[EpochSummary, ...])
+
+    def trails(self) -> Sequence[TrailNow]:
+        """The trail of every open position, with its settings and all that it remembers."""
+        return self._ask("GET", "/trails", tuple[TrailNow, ...])
 
     def control(self, request: ControlRequest) -> ControlAnswer:
         """Ask for an action on one leg. Raises: ControlRefused."""

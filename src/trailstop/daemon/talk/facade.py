@@ -16,6 +16,7 @@ from trailstop.daemon.talk.status import (
     EpochSummary,
     Fact,
     Status,
+    TrailNow,
 )
 from trailstop.engine import events as ev
 from trailstop.observe.facts import tell
@@ -124,6 +125,14 @@ class Facade:
                 peak=epoch.peak,
             )
             for epoch in await self._store.epochs(limit=EPOCHS_LIMIT)
+        ]
+
+    def trails(self) -> Sequence[TrailNow]:
+        """The trails of the open positions at this moment; no I/O."""
+        return [
+            TrailNow(trail=account.legs[leg].trail, now_ms=account.venue.exchange_ms())
+            for account in self._accounts
+            for leg in sorted(account.legs)
         ]
 
     async def control(self, request: ControlRequest) -> ControlAnswer:

@@ -54,6 +54,7 @@ class StatusSocket:
                 web.get("/status", self._status),
                 web.get("/events", self._events),
                 web.get("/epochs", self._epochs),
+                web.get("/trails", self._trails),
                 web.post("/control", self._control),
             ]
         )
@@ -112,6 +113,11 @@ class StatusSocket:
         if not self._is_known(request):
             return _forbidden()
         return _answer(tuple(await self._facade.epochs()))
+
+    async def _trails(self, request: web.Request) -> web.Response:
+        if not self._is_known(request):
+            return _forbidden()
+        return _answer(tuple(self._facade.trails()))
 
     async def _control(self, request: web.Request) -> web.Response:
         if not self._is_known(request):

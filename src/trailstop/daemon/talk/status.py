@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from trailstop.domain.position import Cause, Leg, Phase, StopKind
 from trailstop.domain.price import Side
+from trailstop.engine.trail import Trail
 from trailstop.errors import TrailstopError
 from trailstop.feeds.health import FeedHealth
 from trailstop.ports import VenueHealth
@@ -132,6 +133,13 @@ class EpochSummary(Struct, frozen=True, kw_only=True):
     peak: Decimal | None = None
 
 
+class TrailNow(Struct, frozen=True, kw_only=True):
+    """One open position's trail, whole, at the exchange's time `now_ms`, so that it can be led on."""
+
+    trail: Trail
+    now_ms: int
+
+
 class ControlRequest(Struct, frozen=True, kw_only=True):
     """What a person asks for one leg; `price` only with `tighten`."""
 
@@ -159,6 +167,10 @@ class DaemonFacade(Protocol):
 
     async def epochs(self) -> Sequence[EpochSummary]:
         """Every epoch, ended or open, oldest first."""
+        ...
+
+    def trails(self) -> Sequence[TrailNow]:
+        """The trails of the open positions at this moment; no I/O."""
         ...
 
     async def control(self, request: ControlRequest) -> ControlAnswer:
