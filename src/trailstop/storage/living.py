@@ -108,6 +108,7 @@ def _begin(trail: Trail) -> list[Record]:
             trail.fees,
             trail.adopted_at_ms,
             trail.foreign_stop,
+            midway=True,
         )
     ]
     if trail.phase is not Phase.INACTIVE:

@@ -42,9 +42,14 @@ _Row = tuple[str, int, tuple[Decimal, ...]]
 _decoder = msgspec.json.Decoder(list[_Row])
 
 
+def encode_plain(events: Sequence[QuietEvent]) -> bytes:
+    """A JSON list for one run of inputs, in their order, however many they are."""
+    return msgspec.json.encode(list(_rows(events)))
+
+
 def encode_prices(events: Sequence[QuietEvent]) -> str:
     """One line of text for one run of inputs, in their order."""
-    text = msgspec.json.encode(list(_rows(events)))
+    text = encode_plain(events)
     if len(events) < DEFLATE_FROM:
         return text.decode()
     return DEFLATED + base64.b64encode(zlib.compress(text)).decode()

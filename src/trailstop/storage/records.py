@@ -34,7 +34,8 @@ class Adopted(Struct, frozen=True, tag="adopted"):
     """A position is guarded from now on; the first record of its epoch.
 
     With it and the inputs that follow the epoch can be replayed: `foreign_stop` is the stop
-    of somebody else that was found at adoption.
+    of somebody else that was found at adoption. `midway` marks one that was written anew, from
+    what was left of a lost file: what the epoch was told before is not in this journal.
     """
 
     leg: Leg
@@ -45,6 +46,7 @@ class Adopted(Struct, frozen=True, tag="adopted"):
     fees: Fees
     at_ms: int
     foreign_stop: Decimal | None = None
+    midway: bool = False
 
 
 class Input(Struct, frozen=True, tag="input"):

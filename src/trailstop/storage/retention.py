@@ -22,6 +22,9 @@ COMPACT_ROWS = 2_000
 CURSOR = "compacted_to"
 """Key of the newest row that was looked at."""
 
+FORGOTTEN = "prices_forgotten_before"
+"""Key of the time, Unix ms, before which prices are missing: no replay can do without them."""
+
 
 def compact(connection: Connection, before_ms: int) -> bool:
     """Pack the next rows that are older than a time; True while there are more of them."""
@@ -50,9 +53,12 @@ def compact(connection: Connection, before_ms: int) -> bool:
 
 def prune(connection: Connection, before_ms: int) -> int:
     """Forget price runs that ended before a time; gives how many rows went."""
-    return connection.execute(
+    gone = connection.execute(
         delete(journal).where(journal.c.kind == PRICES, journal.c.at < before_ms)
     ).rowcount
+    if gone:
+        upsert(connection, meta, ["key"], {"key": FORGOTTEN, "value": str(before_ms)})
+    return gone
 
 
 def _merge(connection: Connection, run: list[tuple[int, str]]) -> None:
