@@ -15,7 +15,22 @@ from typing import Final
 
 import typer
 
-from trailstop.commands import config, control, db, demo, events, paper, run, status
+from trailstop.commands import (
+    backtest,
+    config,
+    control,
+    db,
+    demo,
+    events,
+    forecast,
+    import_,
+    optimise,
+    paper,
+    replay,
+    run,
+    status,
+    sweep,
+)
 from trailstop.daemon.talk.status import VERSION
 from trailstop.errors import (
     BadCredentials,
@@ -34,6 +49,8 @@ NOT_RUNNING: Final = 4
 UNREACHABLE: Final = 5
 INTERRUPTED: Final = 130
 HELP_BEGINS: Final = "Usage:"
+LAB_LIBRARIES: Final = ("numba", "numpy", "optuna", "plotly", "polars")
+"""What only the lab imports; who installed the guard alone does not have them."""
 
 STATUS_OF: Final[tuple[tuple[tuple[type[TrailstopError], ...], int], ...]] = (
     ((ConfigError, BadCredentials), CONFIGURATION),
@@ -79,6 +96,12 @@ app.command("resume")(control.resume)
 app.command("tighten")(control.tighten)
 app.command("close")(control.close)
 app.command("ignore")(control.ignore)
+app.command("backtest")(backtest.backtest)
+app.command("sweep")(sweep.sweep)
+app.command("optimise")(optimise.optimise)
+app.command("forecast")(forecast.forecast)
+app.command("replay")(replay.replay)
+app.add_typer(import_.app, name="import")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 
@@ -115,6 +138,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             sys.stdout.close()
         return DONE
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in LAB_LIBRARIES:
+            raise
+        text = f"{error.name} is not installed, which the lab needs: pip install 'trailstop[lab]'"
+        typer.echo(f"trailstop: {text}", err=True)
+        return FAILED
     except TrailstopError as error:
         typer.echo(f"trailstop: {error}", err=True)
         return next(status for kinds, status in STATUS_OF if isinstance(error, kinds))

@@ -59,10 +59,11 @@ def test_it_opens_with_the_two_commands():
     assert read(README).startswith("# Trailstop\n\n```sh\n")
 
 
-def test_the_python_example_prints_what_the_page_says():
-    (example,) = blocks(README, "python")
-    (printed,) = blocks(README, "text")
-    assert _python("-c", example).stdout == printed
+def test_each_python_example_prints_what_the_page_says():
+    examples, printed = blocks(README, "python"), blocks(README, "text")
+    assert len(examples) == 2
+    for example, text in zip(examples, printed, strict=True):
+        assert _python("-c", example).stdout == text
 
 
 def test_commands_are_shown():
