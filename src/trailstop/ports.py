@@ -410,6 +410,11 @@ class Venue(Past, Protocol):
         """
         ...
 
+    @property
+    def full_pass_seconds(self) -> float:
+        """Least time between two reads of everything that are repeated; 0 where limits are wide."""
+        ...
+
     def watch(self, symbols: frozenset[str]) -> None:
         """Choose whose prices `events` carries; takes effect by itself."""
         ...

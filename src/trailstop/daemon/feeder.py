@@ -130,7 +130,9 @@ def carry_out(guarded: GuardedLeg, command: Command) -> None:
         case PlaceStop(_, Role.BACKSTOP, price, quantity):
             executor.want_backstop(price, quantity)
         case PlaceStop(_, _, price, quantity, kind) | MoveStop(_, price, _, quantity, kind):
-            executor.want_working(price, quantity, kind, move_text(trail, command))
+            in_turn = trail.policy.pacing == "budget"
+            text = move_text(trail, command)
+            executor.want_working(price, quantity, kind, text, at_once=in_turn)
         case ClosePosition(_, quantity, reason):
             executor.close(quantity, reason)
         case _:

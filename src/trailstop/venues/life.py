@@ -249,6 +249,11 @@ class CommonVenue(ABC):
         """Least time between two passes over so many symbols; 0 where the limits are wide."""
         return 0.0
 
+    @property
+    def full_pass_seconds(self) -> float:
+        """Least time between two reads of everything that are repeated; 0 where limits are wide."""
+        return 0.0
+
     # Both exchanges limit moves by account, not by leg.
     def move_wait_ms(self, leg: Leg, *, ahead: int = 0, beside: int = 0) -> int:  # noqa: ARG002
         """Milliseconds until one more move of a stop leaves the reserve untouched; 0 now."""

@@ -43,7 +43,7 @@ class Hand:
     def __init__(self) -> None:
         self.rests: list[tuple] = []
 
-    def want_working(self, price, quantity, kind, text) -> None:
+    def want_working(self, price, quantity, kind, text, *, at_once=False) -> None:
         self.rests.append((price, quantity, kind, text))
 
     def want_backstop(self, price, quantity) -> None:

@@ -50,9 +50,9 @@ LEFT_PASS_SECONDS = 0.3
 """How long a pass that is under way may still take when another one becomes urgent."""
 FAILED_PASS_SECONDS = 0.5
 """Pause before a pass is tried again after a failed read; doubled up to the next figure."""
-FAILED_PASS_SECONDS_MAX = 3.25
-"""What changed during an outage is to be covered within R + D = 7 s of its end. A full read of
-Binance weighs 85 of 2 400 a minute: repeated oftener it would use more than our share of it."""
+FAILED_PASS_SECONDS_MAX = 2.0
+"""What changed during an outage is to be covered within R + D = 7 s of its end; where reading
+everything weighs much the venue states a longer pause."""
 FAILED_PASSES_COUNTED = 10
 
 NO_ENTRY = (
@@ -99,7 +99,9 @@ class Reconciler:
             # Failing reads weigh as much as others: nothing would be left for what comes next.
             pause_seconds = FAILED_PASS_SECONDS * 2**failed
             failed = min(failed + 1, FAILED_PASSES_COUNTED)
-            await account.clock.sleep(min(FAILED_PASS_SECONDS_MAX, pause_seconds))
+            longest = account.venue.full_pass_seconds if wishes.full else 0.0
+            longest = max(FAILED_PASS_SECONDS_MAX, longest)
+            await account.clock.sleep(min(longest, pause_seconds))
 
     async def _one_pass_unless_wanted(self, wishes: Wishes) -> bool:
         """Make a pass, but leave one that waits for its turn where a position waits for another.

@@ -121,12 +121,16 @@ class LegExecutor:
         return self.answers.shared
 
     # --- what is asked -------------------------------------------------------------------
-    def want_working(self, price: Decimal, quantity: Decimal, kind: StopKind, text: str) -> None:
+    def want_working(
+        self, price: Decimal, quantity: Decimal, kind: StopKind, text: str, *, at_once: bool = False
+    ) -> None:
         """Have the working stop at this price and size; the newest wish counts.
 
-        `text` explains it to a trader and is journaled with the acknowledgement.
+        `text` explains it to a trader and is journaled with the acknowledgement. `at_once`: it was
+        its turn already, and the limits have room for it now.
         """
-        self._want = Wanted(price, quantity, kind, self.desk.venue.exchange_ms(), text)
+        asked_ms = self.desk.venue.exchange_ms()
+        self._want = Wanted(price, quantity, kind, asked_ms, text, at_once)
         self._kick()
 
     def want_backstop(self, price: Decimal, quantity: Decimal) -> None:
@@ -267,6 +271,9 @@ class LegExecutor:
             await self._move_beneath(old)
             return
         if self._drop_surplus(old, self._want.quantity):
+            return
+        if self._want.at_once:
+            await self._replace(old)
             return
         async with self._turn():
             if self._want is not None:

@@ -37,6 +37,7 @@ class Wanted:
     kind: StopKind
     asked_ms: int
     text: str = ""
+    at_once: bool = False
 
 
 @dataclass(slots=True, frozen=True)

@@ -17,6 +17,8 @@ CANCEL_WEIGHT = 1
 POSITIONS_WEIGHT = 5
 SECONDS_PER_MINUTE = 60
 PASSES_PERCENT = 60
+REPEATED_PERCENT = 66
+"""Share of the weight that full passes may use that fail and are repeated."""
 """Share of the weight that passes may take, of all accounts behind an address together."""
 READS_PERCENT = 20
 """Share of the weight that moves which can wait leave to the guard's reads."""
@@ -135,10 +137,19 @@ class BinanceRest(Transport):
         """
         address = self.governor.address
         accounts = len(address.accounts)
-        full = 2 * ALL_SYMBOLS_WEIGHT + POSITIONS_WEIGHT
-        room = address.weight.limit * PASSES_PERCENT // PERCENT - full * accounts
+        room = address.weight.limit * PASSES_PERCENT // PERCENT - FULL_PASS_WEIGHT * accounts
         weight = min(symbols, ALL_SYMBOLS_WEIGHT) + POSITIONS_WEIGHT
         return SECONDS_PER_MINUTE * weight * accounts / max(weight, room)
+
+    @property
+    def full_pass_seconds(self) -> float:
+        """Least time between two full passes that are repeated since they fail.
+
+        They are nearly all that is read meanwhile.
+        """
+        address = self.governor.address
+        room = address.weight.limit * REPEATED_PERCENT // PERCENT
+        return SECONDS_PER_MINUTE * FULL_PASS_WEIGHT * len(address.accounts) / room
 
     async def new_order(self, params: Mapping[str, str]) -> wire.Order | Failure:
         """POST order, no weight, one order."""
@@ -232,6 +243,7 @@ PAGE = 1_000
 """Rows of one page; the most that every list here gives."""
 ALL_SYMBOLS_WEIGHT = 40
 """Weight of an open-order list without a symbol."""
+FULL_PASS_WEIGHT = 2 * ALL_SYMBOLS_WEIGHT + POSITIONS_WEIGHT
 
 _ROW: Decoder[msgspec.Raw] = Decoder(msgspec.Raw)
 _ROWS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])

@@ -123,6 +123,11 @@ class BinanceVenue(CommonVenue):
         """Least time between two passes over so many symbols, as accounts share the weight."""
         return self._rest.pass_seconds(symbols)
 
+    @property
+    def full_pass_seconds(self) -> float:
+        """Least time between two reads of everything that are repeated, as their weight allows."""
+        return self._rest.full_pass_seconds
+
     async def snapshot(self, symbols: frozenset[str] | None, *, urgent: bool = False) -> Snapshot:
         """Positions and stops, of everything (None) or of some symbols. Raises: ReadFailed."""
         with urgent_reads(urgent):
