@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ import numpy as np
 from benchmarks.labbing.clang import PlainC
 from benchmarks.labbing.job import BarJob, bar_job, plain, with_entries
 from benchmarks.labbing.rivals import Rival
-from benchmarks.labbing.single import ROUNDS
+from benchmarks.labbing.single import ROUNDS, timed
 from trailstop.lab import NO_COSTS, FillRule
 from trailstop.lab.series import Bars
 from trailstop.lab.sweep import sweep
 
+CALLS = 3
 COLUMNS = 5
 """Distances that vectorbt is given at once; a thousand would need 30 GB."""
 KIB_PER_MIB = 1024
@@ -58,9 +60,7 @@ def grid(job: BarJob, c: PlainC, vectorbt: Rival) -> dict[str, Any]:
     sums: Any = None
     for _ in range(ROUNDS):
         for name, cells in (("lab", small), ("lab_large", large)):
-            began = time.process_time()
-            lab_grid(job, cells)
-            seconds[name].append(time.process_time() - began)
+            seconds[name].append(timed(partial(lab_grid, job, cells), CALLS)[1])
         began = time.process_time()
         sums = c.grid(prices, job.entries.index, job.exits, rows, columns)
         seconds["c"].append(time.process_time() - began)

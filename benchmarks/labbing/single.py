@@ -1,4 +1,8 @@
-"""One backtest with its trade list: the C loop, the lab's public call, vectorbt's Rust engine."""
+"""One backtest with its trade list: the C loop, the lab's public call, vectorbt's Rust engine.
+
+The first call of a round comes after the others have worked, as in anybody's program; the median
+of its calls has all prices in the cache. The trade list is the exits as columns, as in vectorbt.
+"""
 
 from __future__ import annotations
 
