@@ -416,3 +416,11 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path):
         with pytest.raises(DataError, match=words) as told:
             read_bars(path)
         assert "\n" not in str(told.value)
+
+
+def test_a_path_may_be_text(tmp_path):
+    from trailstop.lab.data import read_history
+
+    path = tmp_path / "BTCUSDT-1m.csv"
+    path.write_text("timestamp,open,high,low,close,volume\n1700000040000,1,3,1,2,5\n")
+    assert len(read_history([str(path)]).bars) == len(read_bars(str(path))) == 1

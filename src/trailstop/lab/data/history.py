@@ -80,7 +80,7 @@ class _Parts(Struct):
 
 
 def read_history(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     symbol: str | None = None,
     instrument_overrides: Mapping[str, Decimal] | None = None,
@@ -111,7 +111,7 @@ def read_history(
 
 
 def read_histories(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     symbol: str | None = None,
     instrument_overrides: Mapping[str, Decimal] | None = None,
@@ -129,7 +129,7 @@ def read_histories(
     if not paths:
         raise DataError("no file of prices was given; name at least one")
     groups: dict[str, _Parts] = {}
-    for path in paths:
+    for path in map(Path, paths):
         for named in _wanted(path, symbol):
             parts = groups.setdefault(named, _Parts())
             _read_into(parts, path, named, skip_bad=skip_bad, quoted=quoted)

@@ -59,7 +59,11 @@ class Read(Generic[_Series]):
 
 
 def read_bars(
-    path: Path, *, symbol: str | None = None, skip_bad: bool = False, quoted: Side | None = None
+    path: Path | str,
+    *,
+    symbol: str | None = None,
+    skip_bad: bool = False,
+    quoted: Side | None = None,
 ) -> Bars:
     """The candles of a file; of mark prices where its name has `-mark`.
 
@@ -68,28 +72,29 @@ def read_bars(
     Bars may be missing. Raises DataError for prices that contradict each other and times that do
     not rise, unless `skip_bad`, and for bid and ask where no side is chosen.
     """
-    return bars_of(path, symbol=symbol, skip_bad=skip_bad, quoted=quoted).series
+    return bars_of(Path(path), symbol=symbol, skip_bad=skip_bad, quoted=quoted).series
 
 
-def read_trades(path: Path, *, symbol: str | None = None, skip_bad: bool = False) -> Trades:
+def read_trades(path: Path | str, *, symbol: str | None = None, skip_bad: bool = False) -> Trades:
     """The trades of a file; those without price or quantity are refused, as Binance sends some.
 
     A trade that is stamped before the one before it gets that one's time.
     """
-    return trades_of(path, symbol=symbol, skip_bad=skip_bad).series
+    return trades_of(Path(path), symbol=symbol, skip_bad=skip_bad).series
 
 
-def read_quotes(path: Path, *, symbol: str | None = None, skip_bad: bool = False) -> Quotes:
+def read_quotes(path: Path | str, *, symbol: str | None = None, skip_bad: bool = False) -> Quotes:
     """The changes of best bid and ask of a file; empty and crossed ones are refused.
 
     Where the exchange gives no time, as on Binance's spot markets, the time of receipt counts,
     and a note says so.
     """
-    return quotes_of(path, symbol=symbol, skip_bad=skip_bad).series
+    return quotes_of(Path(path), symbol=symbol, skip_bad=skip_bad).series
 
 
-def read_funding(path: Path, *, symbol: str | None = None) -> Funding:
+def read_funding(path: Path | str, *, symbol: str | None = None) -> Funding:
     """The settlements of a file, in rising time."""
+    path = Path(path)
     table = load(path, Kind.FUNDING, ("rate",), symbol)
     sieve = Sieve(table, skip_bad=False)
     time_us = fields.times(table, sieve)
