@@ -130,9 +130,8 @@ def carry_out(guarded: GuardedLeg, command: Command) -> None:
         case PlaceStop(_, Role.BACKSTOP, price, quantity):
             executor.want_backstop(price, quantity)
         case PlaceStop(_, _, price, quantity, kind) | MoveStop(_, price, _, quantity, kind):
-            in_turn = trail.policy.pacing == "budget"
-            text = move_text(trail, command)
-            executor.want_working(price, quantity, kind, text, at_once=in_turn)
+            text, budgeted = move_text(trail, command), trail.policy.pacing == "budget"
+            executor.want_working(price, quantity, kind, text, at_once=budgeted)
         case ClosePosition(_, quantity, reason):
             executor.close(quantity, reason)
         case _:

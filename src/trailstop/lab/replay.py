@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from trailstop.clock import MS_PER_SECOND
 from trailstop.domain.position import Leg, Phase
-from trailstop.engine.begin import begin
 from trailstop.engine.commands import Alarm, Command
 from trailstop.engine.events import Event, StopAcknowledged
 from trailstop.engine.step import step
@@ -127,7 +126,7 @@ class _Running:
     """One epoch while it is decided again."""
 
     def __init__(self, adopted: Adopted) -> None:
-        self.trail = begun(adopted)
+        self.trail = adopted.begin()
         self.event: Event | None = None
         self.due: deque[Record] = deque()
         """What the journal has to say next about the last input."""
@@ -306,20 +305,6 @@ class Replayer:
         # What it seemed to decide otherwise may come from what is missing.
         self._differences.pop(key, None)
         self._left_out.setdefault(key, why)
-
-
-def begun(adopted: Adopted) -> Trail:
-    """The trail as its adoption made it."""
-    return begin(
-        leg=adopted.leg,
-        epoch=adopted.epoch,
-        position=adopted.position,
-        instrument=adopted.instrument,
-        policy=adopted.policy,
-        fees=adopted.fees,
-        at_ms=adopted.at_ms,
-        foreign_stop=adopted.foreign_stop,
-    )
 
 
 def _moved(before: Trail, after: Trail, event: StopAcknowledged) -> Moved:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trailstop.domain.position import Cause, Leg
-from trailstop.engine.begin import begin
 from trailstop.engine.explain import price_text
 from trailstop.engine.outlook import outlook_text
-from trailstop.engine.trail import Trail
 from trailstop.storage.records import (
     Adopted,
     Alarmed,
@@ -45,7 +43,7 @@ def tell(record: Record) -> str | None:
         case Adopted(leg, _, position):
             return (
                 f"{_name(leg)} adopted: {position.side.value} {plain(position.quantity)} at "
-                f"{price_text(position.entry_price.normalize())}; {outlook_text(_begun(record))}"
+                f"{price_text(position.entry_price.normalize())}; {outlook_text(record.begin())}"
             )
         case Moved(leg, _, _, to_price, kind, text):
             return f"{_name(leg)} {text or f'{kind.value}: stop at {price_text(to_price)}'}"
@@ -64,20 +62,6 @@ def tell(record: Record) -> str | None:
             return f"{_name(leg)}: {text}"
         case _:
             return None
-
-
-def _begun(adopted: Adopted) -> Trail:
-    """The trail as it was when its position was adopted."""
-    return begin(
-        leg=adopted.leg,
-        epoch=adopted.epoch,
-        position=adopted.position,
-        instrument=adopted.instrument,
-        policy=adopted.policy,
-        fees=adopted.fees,
-        at_ms=adopted.at_ms,
-        foreign_stop=adopted.foreign_stop,
-    )
 
 
 def _name(leg: Leg) -> str:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from trailstop.domain.policy import Policy
 from trailstop.domain.position import Cause, Fees, Leg, Phase, Position, Role, StopKind
 from trailstop.domain.price import Instrument
+from trailstop.engine.begin import begin
 from trailstop.engine.commands import Command
 from trailstop.engine.events import (
     Event,
@@ -25,6 +26,7 @@ from trailstop.engine.events import (
     QuoteSeen,
     TimePassed,
 )
+from trailstop.engine.trail import Trail
 
 QuietEvent = PriceSeen | QuoteSeen | MarkSeen | PriceBackfilled | TimePassed
 """Inputs that come in masses: without consequences they may wait a moment for the disk."""
@@ -47,6 +49,19 @@ class Adopted(Struct, frozen=True, tag="adopted"):
     at_ms: int
     foreign_stop: Decimal | None = None
     midway: bool = False
+
+    def begin(self) -> Trail:
+        """The trail as it was then."""
+        return begin(
+            leg=self.leg,
+            epoch=self.epoch,
+            position=self.position,
+            instrument=self.instrument,
+            policy=self.policy,
+            fees=self.fees,
+            at_ms=self.at_ms,
+            foreign_stop=self.foreign_stop,
+        )
 
 
 class Input(Struct, frozen=True, tag="input"):

@@ -20,7 +20,7 @@ from trailstop.daemon.writing.orders import Told
 from trailstop.domain.position import Cause, Leg
 from trailstop.engine.events import PositionClosed, PriceSeen
 from trailstop.errors import DataError, StoreError
-from trailstop.lab.replay import begun, replay
+from trailstop.lab.replay import replay
 from trailstop.observe.hub import FactHub
 from trailstop.storage.journals import export_journal, open_journal
 from trailstop.storage.records import Noted
@@ -59,7 +59,7 @@ async def live(file: Path, *, legs=(LEG,), prices=RISE, ended=False, midway=Fals
     feeder = Feeder(store, FactHub(), lambda: EPOCH)
     for leg in legs:
         first = replace(adopted(leg), midway=midway)
-        guarded = SimpleNamespace(trail=begun(first), executor=Hand(), flat_ms=None)
+        guarded = SimpleNamespace(trail=first.begin(), executor=Hand(), flat_ms=None)
         store.record([first], trail=guarded.trail)
         for number, price in enumerate(prices):
             at_ms = EPOCH + number * SECOND_MS
